@@ -1,0 +1,44 @@
+"""What an engine is: something that runs networks on arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceattr.networks.graph import Network
+
+Precision: TypeAlias = Literal["auto", "f32"]
+"""``"auto"``: the fastest arithmetic the processor has; ``"f32"``: the reference numbers."""
+
+Compiled: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""(N, H, W, C) uint8 or float32 to (N, …) float32; safe to call from several threads."""
+
+
+class Engine(ABC):
+    """Turns networks into functions.
+
+    Args:
+        precision: Arithmetic of the networks that allow a choice.
+        threads: Processor threads to use; None for as many as are fast.
+    """
+
+    def __init__(self, *, precision: Precision = "auto", threads: int | None = None) -> None:
+        self.precision = precision
+        self.threads = threads
+
+    @abstractmethod
+    def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
+        """Return a function that runs the network on a batch of at least one.
+
+        Args:
+            network: What to run.
+            precision: Arithmetic for this network; None for the engine's own.
+
+        Raises:
+            EngineError: The network has a layer that the engine does not know, or one
+                whose weights do not fit.
+        """

@@ -1,0 +1,81 @@
+"""Networks by Keras on TensorFlow: the reference, and the way to a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.errors import EngineError
+from faceattr.networks.graph import Layer, Network
+
+
+class TensorFlowEngine(Engine):
+    """TensorFlow, in float32, on its default device (a GPU where it finds one)."""
+
+    def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
+        """See the base class."""
+        if self.threads is not None:
+            _limit_threads(self.threads)
+        model = to_keras(network)
+        function = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+
+        def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+            answer: NDArray[np.float32] = function(tf.constant(batch, tf.float32)).numpy()
+            return answer
+
+        return run
+
+
+def to_keras(network: Network) -> keras.Model:
+    """Return the network as a functional Keras model with its weights.
+
+    Raises:
+        EngineError: A layer is unknown to Keras or its weights have another shape.
+    """
+    model = build(network.name, network.layers)
+    for layer in model.layers:
+        try:
+            layer.set_weights(list(network.weights.get(layer.name, ())))
+        except ValueError as error:
+            raise EngineError(
+                f"the weights of layer {layer.name!r} do not fit {network.name!r}: {error}"
+            ) from error
+    return model
+
+
+def build(name: str, layers: Sequence[Layer]) -> keras.Model:
+    """Return the graph as an untrained functional Keras model.
+
+    Raises:
+        EngineError: A layer is unknown to Keras, or cannot take its input.
+    """
+    first, *rest = layers
+    batch = keras.layers.Input(first.config["shape"], name=first.name)
+    outputs = {first.name: batch}
+    for layer in rest:
+        inputs = [outputs[name] for name in layer.inputs]
+        try:
+            applied = getattr(keras.layers, layer.kind)(name=layer.name, **layer.config)
+            outputs[layer.name] = applied(inputs[0] if len(inputs) == 1 else inputs)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise EngineError(
+                f"layer {layer.name!r} of {name!r}, a {layer.kind}, does not work in "
+                f"Keras {keras.__version__}: {error}"
+            ) from error
+    return keras.Model(batch, outputs[rest[-1].name], name=name)
+
+
+def _limit_threads(threads: int) -> None:
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise EngineError(
+            f"cannot limit TensorFlow to {threads} threads after it has started; set threads "
+            "before the first network runs"
+        ) from error

@@ -1,0 +1,185 @@
+"""Keras's layers in OpenVINO's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from faceattr.engines.quiet import openvino as ov
+from faceattr.engines.quiet import opset1
+from faceattr.engines.quiet import opset13 as ops
+from faceattr.errors import EngineError
+from faceattr.networks.graph import Array, Layer, Network
+
+Translation: TypeAlias = Callable[[Layer, Sequence[ov.Node], Sequence[Array]], ov.Node]
+"""A layer, what it is applied to and its weights, to the operation that does the same."""
+
+TO_CHANNELS_FIRST = np.array([0, 3, 1, 2])
+TO_CHANNELS_LAST = np.array([0, 2, 3, 1])
+
+
+def translate(network: Network) -> ov.Model:
+    """Return the network as an OpenVINO model from (N, H, W, C) float32 to float32.
+
+    Inside, pictures are (N, C, H, W), as OpenVINO has them.
+
+    Raises:
+        EngineError: A layer is of a kind that has no translation here.
+    """
+    first, *layers = network.layers
+    batch = ops.parameter([-1, *(size or -1 for size in first.config["shape"])], np.float32)
+    nodes = {first.name: ops.transpose(batch, TO_CHANNELS_FIRST)}
+    for layer in layers:
+        if layer.kind not in TRANSLATIONS:
+            raise EngineError(
+                f"layer {layer.name!r} of {network.name!r} is a {layer.kind}, which the "
+                f"OpenVINO engine does not know; it knows {', '.join(TRANSLATIONS)}"
+            )
+        inputs = [nodes[name] for name in layer.inputs]
+        weights = network.weights.get(layer.name, ())
+        nodes[layer.name] = TRANSLATIONS[layer.kind](layer, inputs, weights)
+    answer = nodes[layers[-1].name]
+    if _rank(answer) == 4:
+        answer = ops.transpose(answer, TO_CHANNELS_LAST)
+    return ov.Model([answer], [batch], network.name)
+
+
+def _activation(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    (node,) = inputs
+    match layer.config.get("activation", "linear"):
+        case "linear":
+            return node
+        case "relu":
+            return ops.relu(node)
+        case "sigmoid":
+            return ops.sigmoid(node)
+        case "softmax":
+            return _softmax(layer, inputs, weights)
+        case other:
+            raise EngineError(
+                f"layer {layer.name!r} has the activation {other!r}, which the OpenVINO engine "
+                "does not know; it knows linear, relu, sigmoid and softmax"
+            )
+
+
+def _add(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    left, right = inputs
+    return ops.add(left, right)
+
+
+def _average_pooling(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    size, strides, padding = _pool(layer)
+    return ops.avg_pool(inputs[0], strides, [0, 0], [0, 0], size, True, auto_pad=padding)
+
+
+def _batch_normalization(
+    layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]
+) -> ov.Node:
+    gamma, beta, mean, variance = weights
+    scale = gamma / np.sqrt(variance + layer.config.get("epsilon", 1e-3))
+    scaled = ops.multiply(inputs[0], _along_channels(scale, inputs[0]))
+    return ops.add(scaled, _along_channels(beta - mean * scale, inputs[0]))
+
+
+def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    kernel, *bias = weights
+    strides = list(layer.config.get("strides", (1, 1)))
+    node = ops.convolution(
+        inputs[0],
+        ops.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))),
+        strides,
+        pads_begin=[0, 0],
+        pads_end=[0, 0],
+        dilations=[1, 1],
+        auto_pad=_padding(layer),
+    )
+    return _activation(layer, [_with_bias(node, bias)], ())
+
+
+def _dense(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    kernel, *bias = weights
+    node = ops.matmul(inputs[0], ops.constant(kernel), False, False)
+    return _activation(layer, [_with_bias(node, bias)], ())
+
+
+def _flatten(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.reshape(ops.transpose(inputs[0], TO_CHANNELS_LAST), np.array([0, -1]), True)
+
+
+def _global_average(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.reduce_mean(inputs[0], np.array([2, 3]))
+
+
+def _max_pooling(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    size, strides, padding = _pool(layer)
+    return opset1.max_pool(inputs[0], strides, [0, 0], [0, 0], size, auto_pad=padding)
+
+
+def _nothing(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return inputs[0]
+
+
+def _prelu(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.prelu(inputs[0], ops.constant(weights[0].reshape(-1)))
+
+
+def _relu(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.relu(inputs[0])
+
+
+def _rescaling(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    scaled = ops.multiply(inputs[0], np.float32(layer.config["scale"]))
+    return ops.add(scaled, np.float32(layer.config.get("offset", 0.0)))
+
+
+def _softmax(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.softmax(inputs[0], 1)  # the channels, or the only axis
+
+
+def _zero_padding(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    (top, bottom), (left, right) = layer.config["padding"]
+    return ops.pad(inputs[0], [0, 0, top, left], [0, 0, bottom, right], "constant")
+
+
+TRANSLATIONS: dict[str, Translation] = {
+    "Activation": _activation,
+    "Add": _add,
+    "AveragePooling2D": _average_pooling,
+    "BatchNormalization": _batch_normalization,
+    "Conv2D": _convolution,
+    "Dense": _dense,
+    "Dropout": _nothing,
+    "Flatten": _flatten,
+    "GlobalAveragePooling2D": _global_average,
+    "MaxPooling2D": _max_pooling,
+    "PReLU": _prelu,
+    "ReLU": _relu,
+    "Rescaling": _rescaling,
+    "Softmax": _softmax,
+    "ZeroPadding2D": _zero_padding,
+}
+"""What does the same as each kind of layer."""
+
+
+def _pool(layer: Layer) -> tuple[list[int], list[int], str]:
+    size = list(layer.config["pool_size"])
+    return size, list(layer.config.get("strides") or size), _padding(layer)
+
+
+def _padding(layer: Layer) -> str:
+    return {"valid": "valid", "same": "same_upper"}[layer.config.get("padding", "valid")]
+
+
+def _with_bias(node: ov.Node, bias: Sequence[Array]) -> ov.Node:
+    return ops.add(node, _along_channels(bias[0], node)) if bias else node
+
+
+def _along_channels(values: Array, node: ov.Node) -> ov.Node:
+    shape = (1, -1, 1, 1) if _rank(node) == 4 else (1, -1)
+    return ops.constant(values.astype(np.float32).reshape(shape))
+
+
+def _rank(node: ov.Node) -> int:
+    return len(node.output(0).get_partial_shape())
