@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from faceattr.alignment import CropSpec, crop_faces, guess_landmarks, similarity
+from faceattr.types import BBox, Detection
+
+TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+SPEC = CropSpec(size=(100, 100), color="bgr", template=TEMPLATE)
+COLORS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)])
+
+
+def paint(landmarks: NDArray[np.floating], size: tuple[int, int], radius: int) -> NDArray[np.uint8]:
+    """A black picture with a disc of another color at each landmark."""
+    image = np.zeros((*size, 3), np.uint8)
+    for (x, y), color in zip(landmarks, COLORS.tolist(), strict=True):
+        cv2.circle(image, (round(x), round(y)), radius, color, cv2.FILLED)
+    return image
+
+
+def turned(points: NDArray[np.floating], degrees: float) -> NDArray[np.floating]:
+    matrix = cv2.getRotationMatrix2D(points.mean(axis=0).tolist(), degrees, 1)
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -60, 180])
+@pytest.mark.parametrize("side", [40, 100, 700])
+def test_landmarks_come_to_lie_on_the_template(degrees: float, side: int) -> None:
+    landmarks = turned(np.array(TEMPLATE) * side + (1000 - side) / 2, degrees).astype(np.float32)
+    image = paint(landmarks, (1000, 1000), radius=max(2, side // 25))
+    (crop,) = crop_faces(image, [Detection((0, 0, 1, 1), 1.0, landmarks)], SPEC)
+    for (x, y), color in zip(np.array(TEMPLATE) * 100, COLORS, strict=True):
+        np.testing.assert_allclose(crop[round(y), round(x)], color, atol=40)
+
+
+def test_a_box_without_landmarks_gets_those_of_a_mean_face() -> None:
+    bbox: BBox = (20.0, 30.0, 60.0, 80.0)
+    image = paint(guess_landmarks(bbox), (100, 100), radius=2)
+    bare, known = Detection(bbox, 1.0), Detection(bbox, 1.0, guess_landmarks(bbox))
+    np.testing.assert_array_equal(crop_faces(image, [bare], SPEC), crop_faces(image, [known], SPEC))
+
+
+def test_the_mean_color_survives_a_strong_shrinking() -> None:
+    image = np.zeros((960, 960, 3), np.uint8)
+    image[::2] = 200  # stripes of one px, which would alias
+    spec = CropSpec(size=(48, 48), color="gray", mode="box")
+    (crop,) = crop_faces(image, [Detection((100, 100, 860, 860), 1.0)], spec)
+    assert crop.shape == (48, 48, 1)
+    np.testing.assert_allclose(crop, 100, atol=4)
+
+
+def test_what_lies_outside_repeats_the_border() -> None:
+    image = np.full((50, 50, 3), (10, 20, 30), np.uint8)
+    faces = [Detection((-30, -30, 20, 20), 1.0), Detection((400, 400, 450, 450), 1.0)]
+    for mode in ("box", "landmarks"):
+        crops = crop_faces(image, faces, CropSpec(size=(24, 32), mode=mode))
+        assert crops.shape == (2, 24, 32, 3)
+        assert (crops == (10, 20, 30)).all()
+
+
+def test_a_box_is_cut_out_as_a_square_around_its_center() -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[40:60, 45:55] = 255
+    (crop,) = crop_faces(image, [Detection((45, 40, 55, 60), 1.0)], CropSpec((20, 20), mode="box"))
+    np.testing.assert_array_equal(crop[:, 5:15], 255)
+    np.testing.assert_array_equal(crop[:, :5], 0)
+
+
+def test_the_margin_is_a_share_of_the_longer_side() -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[40:60, 40:60] = 255
+    spec = CropSpec((40, 40), mode="box", margin=0.5)
+    (crop,) = crop_faces(image, [Detection((40, 40, 60, 60), 1.0)], spec)
+    assert crop[:, :, 0].sum() == 255 * 20 * 20
+
+
+def test_colors_are_in_the_order_that_is_asked_for() -> None:
+    image = np.full((20, 20, 3), (10, 100, 200), np.uint8)
+    face = [Detection((0, 0, 20, 20), 1.0)]
+    assert crop_faces(image, face, CropSpec((8, 8), "bgr"))[0, 0, 0].tolist() == [10, 100, 200]
+    assert crop_faces(image, face, CropSpec((8, 8), "rgb"))[0, 0, 0].tolist() == [200, 100, 10]
+    assert crop_faces(image, face, CropSpec((8, 8), "gray"))[0, 0, 0].tolist() == [120]
+
+
+def test_nobody_gives_no_crops() -> None:
+    assert crop_faces(np.zeros((9, 9, 3), np.uint8), [], SPEC).shape == (0, 100, 100, 3)
+
+
+def test_a_similarity_is_recovered_from_its_points() -> None:
+    points = np.array(TEMPLATE) * 50
+    matrix = cv2.getRotationMatrix2D((3, 4), 25, 1.7)
+    targets = points @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(similarity(points, targets), matrix, atol=1e-9)
+
+
+def test_points_that_coincide_are_only_shifted() -> None:
+    matrix = similarity(np.full((5, 2), 8.0), np.array(TEMPLATE))
+    np.testing.assert_allclose(matrix[:, :2], np.eye(2))
