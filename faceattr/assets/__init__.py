@@ -1,0 +1,1 @@
+"""The small weights that come with faceattr."""

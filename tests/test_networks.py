@@ -1,0 +1,105 @@
+"""The graphs, on every engine; the only tests that import TensorFlow."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from faceattr.engines import create_engine
+from faceattr.errors import EngineError
+from faceattr.networks import graph, mtcnn
+from faceattr.networks.graph import Layer, Network
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # TensorFlow's own
+    import keras
+
+from faceattr.engines.tensorflow import build
+from faceattr.networks.compact import compact
+
+RNG = np.random.default_rng(0)
+
+
+def randomized(model: keras.Model) -> keras.Model:
+    """Give every weight a random value that keeps the answers within bounds."""
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            continue
+        values = RNG.normal(0, (2 / max(np.prod(variable.shape[:-1]), 1)) ** 0.5, variable.shape)
+        variable.assign(abs(values) + 0.5 if variable.path.endswith("variance") else values)
+    return model
+
+
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    "compact": compact,
+    "pnet": lambda: build("pnet", mtcnn.pnet()),
+    "rnet": lambda: build("rnet", mtcnn.rnet()),
+    "onet": lambda: build("onet", mtcnn.onet()),
+}
+
+
+def crops_for(model: keras.Model) -> NDArray[np.uint8]:
+    height, width, channels = (size or 31 for size in model.input_shape[1:])
+    return RNG.integers(0, 256, (3, height, width, channels), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_engine_gives_the_answer_of_keras(name: str) -> None:
+    model = randomized(MODELS[name]())
+    network, crops = graph.from_keras(model), crops_for(model)
+    expected = model(crops.astype(np.float32), training=False).numpy()
+    for engine in ("openvino", "tensorflow"):
+        answer = create_engine(engine, precision="f32").compile(network)(crops)
+        np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-3 * abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "num_parameters", "shape"),
+    [
+        ("compact", 1_822_935, (None, 7)),
+        ("pnet", 6_632, (None, None, None, 6)),
+        ("rnet", 100_178, (None, 6)),
+        ("onet", 389_040, (None, 16)),
+    ],
+)
+def test_a_graph_has_its_size(
+    name: str, num_parameters: int, shape: tuple[int | None, ...]
+) -> None:
+    model = MODELS[name]()
+    assert model.count_params() == num_parameters
+    assert model.output_shape == shape
+
+
+def test_a_saved_network_is_the_same_but_for_half_precision() -> None:
+    network = graph.from_keras(randomized(compact()))
+    file = io.BytesIO()
+    graph.save(network, file)
+    file.seek(0)
+    loaded = graph.load(file)
+    assert loaded.name == "compact"
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in network.layers]
+    for name, arrays in network.weights.items():
+        for array, again in zip(arrays, loaded.weights[name], strict=True):
+            assert again.dtype == np.float32
+            np.testing.assert_allclose(again, array, rtol=1e-3, atol=1e-6)
+
+
+def test_kernels_are_saved_in_half_precision() -> None:
+    network = graph.from_keras(compact())
+    file = io.BytesIO()
+    graph.save(network, file)
+    assert len(file.getvalue()) < 2.1 * 1_822_935
+
+
+def test_what_tensorflow_cannot_build_is_named() -> None:
+    layers = graph.chain((4, 4, 1), Layer("Mystery", "odd"))
+    with pytest.raises(EngineError, match="layer 'odd' of 'toy', a Mystery"):
+        create_engine("tensorflow").compile(Network("toy", layers, {}))
+    layers = graph.chain((2,), Layer("Dense", "answer", {"units": 3}))
+    with pytest.raises(EngineError, match="weights of layer 'answer' do not fit 'toy'"):
+        create_engine("tensorflow").compile(Network("toy", layers, {}))
