@@ -1,0 +1,5 @@
+"""``python -m faceattr`` is the command ``faceattr``."""
+
+from faceattr.cli import main
+
+main()

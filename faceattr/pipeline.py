@@ -1,0 +1,252 @@
+"""Images to faces: detect, align, analyze; the faces of many images together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from faceattr.alignment import crop_faces
+from faceattr.analyzers import analyzers
+from faceattr.analyzers.base import Analyzer
+from faceattr.detectors import detectors
+from faceattr.detectors.base import Detector
+from faceattr.engines import create_engine
+from faceattr.errors import FaceattrError, OptionError, PluginError
+from faceattr.images import ImageSource, describe_source, load_image
+from faceattr.types import Attribute, BGRImage, Crops, Detection, Face
+
+BATCH_IMAGES, BATCH_PIXELS = 16, 50_000_000  # of the images that are worked on together
+BATCH_FACES = 64  # that go through an analyzer at once
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """What became of one of many images: its faces, or the error that it met.
+
+    Attributes:
+        source: Where the image came from, in words.
+        image: (H, W, 3) BGR uint8, or None if it could not be read or is not kept.
+        width: Of the image in px, 0 if it could not be read.
+        height: Of the image in px, 0 if it could not be read.
+        faces: The most confident first; empty if there was an error.
+        error: Why there is no answer, or None.
+    """
+
+    source: str
+    image: BGRImage | None = None
+    width: int = 0
+    height: int = 0
+    faces: list[Face] = field(default_factory=list)
+    error: FaceattrError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in JSON's own types."""
+        if self.error is not None:
+            return {"source": self.source, "error": str(self.error)}
+        return {
+            "source": self.source,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+class Pipeline:
+    """A detector and analyzers, loaded once and used on any number of images.
+
+    Safe to use from several threads.
+
+    Args:
+        actions: Names of analyzers, or analyzers; none of them to detect only. One that
+            is named twice counts once.
+        detector: Name of a detector, or a detector.
+        engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
+        precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
+        threads: Processor threads of the networks; None for as many as are fast.
+
+    Raises:
+        UnknownNameError: A name is in no registry; the message suggests the nearest.
+        OptionError: Two actions read the same attribute, or an option is out of range.
+    """
+
+    def __init__(
+        self,
+        actions: str | Sequence[str | Analyzer] = ("emotion",),
+        *,
+        detector: str | Detector = "mtcnn",
+        engine: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._analyzers = _find_analyzers([actions] if isinstance(actions, str) else actions)
+        self._detector = detectors.get(detector)() if isinstance(detector, str) else detector
+        self._engine = create_engine(engine, precision=precision, threads=threads)
+        self._loaded = False
+        self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Make everything ready; else the first image does it."""
+        with self._lock:
+            if not self._loaded:
+                self._detector.load(self._engine)
+                for analyzer in self._analyzers:
+                    analyzer.load(self._engine)
+                self._loaded = True
+
+    def detect(self, image: ImageSource) -> list[Detection]:
+        """Return the faces of an image, the most confident first; maybe none.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        self.load()
+        return self._detect(load_image(image))
+
+    def analyze(self, image: ImageSource) -> list[Face]:
+        """Return the faces of an image and their attributes, the most confident first.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        self.load()
+        return self._analyze([load_image(image)])[0]
+
+    def analyze_many(
+        self, images: Iterable[ImageSource], *, errors: str = "raise"
+    ) -> list[list[Face] | FaceattrError]:
+        """Return the faces of each image, in the order of the images.
+
+        Args:
+            images: May be longer than memory; they are read as they are needed.
+            errors: ``"raise"`` the first error, or ``"report"`` it in the image's place.
+
+        Raises:
+            OptionError: ``errors`` is another word.
+            ImageError: An image cannot be read, and errors are to be raised.
+        """
+        if errors not in ("raise", "report"):
+            raise OptionError(f"errors is {errors!r}; it can be 'raise' or 'report'")
+        answers: list[list[Face] | FaceattrError] = []
+        for result in self.analyze_each(images):
+            if result.error is not None and errors == "raise":
+                raise result.error
+            answers.append(result.error or result.faces)
+        return answers
+
+    def analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
+        """Yield what became of each image, in the order of the images."""
+        self.load()
+        for batch in _batches(_read(image) for image in images):
+            yield from self._answer(batch)
+
+    def _answer(self, batch: Sequence[ImageResult]) -> list[ImageResult]:
+        """Add the faces to the images that could be read."""
+        readable = [result.image for result in batch if result.image is not None]
+        if not readable:
+            return list(batch)
+        try:
+            faces = iter(self._analyze(readable))
+        except FaceattrError as error:
+            if len(batch) == 1:
+                return [replace(batch[0], error=error)]
+            return [answer for result in batch for answer in self._answer([result])]
+        return [
+            result if result.image is None else replace(result, faces=next(faces))
+            for result in batch
+        ]
+
+    def _analyze(self, images: Sequence[BGRImage]) -> list[list[Face]]:
+        found = [self._detect(image) for image in images]
+        readings = iter(self._read_attributes(images, found))
+        return [[_to_face(one, next(readings)) for one in detections] for detections in found]
+
+    def _detect(self, image: BGRImage) -> list[Detection]:
+        with _blaming(self._detector):
+            return list(self._detector.detect(image))
+
+    def _read_attributes(
+        self, images: Sequence[BGRImage], found: Sequence[Sequence[Detection]]
+    ) -> list[dict[str, Attribute]]:
+        """Return the attributes of each face of each image, in one sequence."""
+        attributes: list[dict[str, Attribute]] = [{} for detections in found for _ in detections]
+        for spec in {analyzer.crop for analyzer in self._analyzers}:
+            crops = np.concatenate(
+                [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
+            )
+            for analyzer in self._analyzers:
+                if analyzer.crop == spec:
+                    for face, attribute in zip(attributes, _predict(analyzer, crops), strict=True):
+                        face[analyzer.attribute] = attribute
+        return attributes
+
+
+def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
+    """Return the analyzers of these names, at most one of each attribute."""
+    found: dict[str, tuple[str, Analyzer]] = {}
+    for action in dict.fromkeys(actions):
+        analyzer = analyzers.get(action)() if isinstance(action, str) else action
+        name = action if isinstance(action, str) else type(action).__name__
+        other, known = found.setdefault(analyzer.attribute, (name, analyzer))
+        if known is not analyzer:
+            raise OptionError(
+                f"{other!r} and {name!r} both read the attribute {analyzer.attribute!r}; "
+                "choose one of them"
+            )
+    return [analyzer for _, analyzer in found.values()]
+
+
+def _read(source: ImageSource) -> ImageResult:
+    name = describe_source(source)
+    try:
+        image = load_image(source)
+    except FaceattrError as error:
+        return ImageResult(name, error=error)
+    return ImageResult(name, image, width=image.shape[1], height=image.shape[0])
+
+
+def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:
+    """Group what fits into memory together."""
+    batch: list[ImageResult] = []
+    for result in results:
+        batch.append(result)
+        num_pixels = sum(one.image.size // 3 for one in batch if one.image is not None)
+        if len(batch) == BATCH_IMAGES or num_pixels >= BATCH_PIXELS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _predict(analyzer: Analyzer, crops: Crops) -> list[Attribute]:
+    attributes: list[Attribute] = []
+    for start in range(0, len(crops), BATCH_FACES):
+        batch = crops[start : start + BATCH_FACES]
+        with _blaming(analyzer):
+            read = analyzer.predict(batch)
+        if len(read) != len(batch):
+            raise PluginError(
+                f"{type(analyzer).__name__} gave {len(read)} attributes for {len(batch)} crops"
+            )
+        attributes.extend(read)
+    return attributes
+
+
+def _to_face(detection: Detection, attributes: dict[str, Attribute]) -> Face:
+    return Face(detection.bbox, detection.confidence, detection.landmarks, attributes)
+
+
+@contextmanager
+def _blaming(plugin: Detector | Analyzer) -> Iterator[None]:
+    """Let an error that is not ours name the plugin that raised it."""
+    try:
+        yield
+    except FaceattrError:
+        raise
+    except Exception as error:  # a plugin may fail in any way
+        name = type(plugin).__name__
+        raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,59 @@
+"""What several test modules need: a photograph, stand-in plugins, the data that is not shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data as skimage_data
+
+from faceattr.alignment import CropSpec
+from faceattr.analyzers.base import Analyzer
+from faceattr.detectors.base import Detector
+from faceattr.types import BGRImage, Crops, Detection, Estimate
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Path:
+    """A photograph of one smiling face, in the public domain, 512×512 px."""
+    return Path(skimage_data.__path__[0]) / "astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """The folder of press pictures, which is not shipped."""
+    folder = SHARED / "pictures"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+    return folder
+
+
+class EveryCorner(Detector):
+    """Finds a face of 10×10 px in as many corners as it is told."""
+
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self._count = count
+
+    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+        height, width = image.shape[:2]
+        corners = [(0, 0), (width - 10, 0), (0, height - 10), (width - 10, height - 10)]
+        return [
+            Detection((x, y, x + 10, y + 10), confidence=1 - index / 10)
+            for index, (x, y) in enumerate(corners[: self._count])
+        ]
+
+
+class Brightness(Analyzer):
+    """Mean of the crop."""
+
+    attribute = "brightness"
+    crop = CropSpec(size=(8, 8), color="gray", mode="box")
+
+    def predict(self, crops: Crops) -> Sequence[Estimate]:
+        means = crops.mean(axis=(1, 2, 3), dtype=np.float64)
+        return [Estimate(float(mean), unit="levels") for mean in means]

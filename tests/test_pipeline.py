@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Brightness, EveryCorner
+
+import faceattr
+from faceattr import pipeline as module
+from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
+from faceattr.pipeline import Pipeline
+from faceattr.types import BGRImage, Crops, Detection, Estimate, Face
+
+
+def gray(level: int, size: int = 40) -> BGRImage:
+    return np.full((size, size, 3), level, np.uint8)
+
+
+def brightnesses(faces: list[Face] | FaceattrError) -> list[float]:
+    assert isinstance(faces, list)
+    return [brightness_of(face) for face in faces]
+
+
+def brightness_of(face: Face) -> float:
+    attribute = face.attributes["brightness"]
+    assert isinstance(attribute, Estimate)
+    return attribute.value
+
+
+def test_each_face_gets_what_was_read_off_it() -> None:
+    image = gray(0)
+    image[:, 20:] = 200
+    left, right = Pipeline([Brightness()], detector=EveryCorner()).analyze(image)
+    assert left.bbox == (0, 0, 10, 10)
+    assert right.bbox == (30, 0, 40, 10)
+    assert (brightness_of(left), brightness_of(right)) == (0, 200)
+
+
+def test_nobody_is_an_empty_list() -> None:
+    assert Pipeline([Brightness()], detector=EveryCorner(0)).analyze(gray(0)) == []
+
+
+def test_without_actions_faces_are_only_found() -> None:
+    (face,) = Pipeline([], detector=EveryCorner(1)).analyze(gray(0))
+    assert face.attributes == {}
+
+
+def test_many_images_give_their_faces_in_order() -> None:
+    pipeline = Pipeline([Brightness()], detector=EveryCorner())
+    levels = list(range(0, 250, 5))  # more than one batch
+    answers = pipeline.analyze_many(gray(level) for level in levels)
+    assert [brightnesses(faces) for faces in answers] == [[level, level] for level in levels]
+
+
+def test_faces_of_several_images_go_through_an_analyzer_together() -> None:
+    sizes = []
+
+    class Counting(Brightness):
+        def predict(self, crops: Crops) -> Sequence[Estimate]:
+            sizes.append(len(crops))
+            return super().predict(crops)
+
+    Pipeline([Counting()], detector=EveryCorner(4)).analyze_many([gray(1)] * 16)
+    assert sizes == [64]
+
+
+def test_large_images_are_not_all_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH_PIXELS", 3000)
+    results = (result for result in [gray(1), gray(2), gray(3)])
+    first = next(Pipeline([], detector=EveryCorner()).analyze_each(results))
+    assert first.width == 40
+    assert len(list(results)) == 1  # the third was not touched yet
+
+
+def test_a_bad_image_among_many_loses_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    images: list[Any] = [gray(level) for level in range(10)]
+    images[5] = bad
+    pipeline = Pipeline([Brightness()], detector=EveryCorner())
+    answers = pipeline.analyze_many(images, errors="report")
+    assert isinstance(answers[5], ImageError)
+    assert str(bad) in str(answers[5])
+    assert [len(answer) for answer in answers if isinstance(answer, list)] == [2] * 9
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        pipeline.analyze_many(images)
+
+
+def test_images_that_are_all_bad_are_all_reported(tmp_path: Path) -> None:
+    missing = [tmp_path / f"{index}.jpg" for index in range(20)]
+    answers = Pipeline(["emotion"]).analyze_many(missing, errors="report")
+    assert [str(answer) for answer in answers] == [f"{path}: no such file" for path in missing]
+
+
+def test_no_images_give_no_answers() -> None:
+    assert Pipeline(["emotion"]).analyze_many([]) == []
+
+
+def test_errors_can_only_be_raised_or_reported() -> None:
+    with pytest.raises(OptionError, match="errors is 'ignore'; it can be 'raise' or 'report'"):
+        Pipeline([], detector=EveryCorner()).analyze_many([], errors="ignore")
+
+
+class FailsOnBlack(Brightness):
+    def predict(self, crops: Crops) -> Sequence[Estimate]:
+        if not crops.all():
+            raise ZeroDivisionError("no light")
+        return super().predict(crops)
+
+
+class FindsNothingInTheDark(EveryCorner):
+    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+        if not image.any():
+            raise ZeroDivisionError("no light")
+        return super().find(image, min_face)
+
+
+@pytest.mark.parametrize(
+    ("analyzer", "detector"),
+    [(FailsOnBlack(), EveryCorner()), (Brightness(), FindsNothingInTheDark())],
+)
+def test_a_plugin_that_fails_is_named_and_costs_one_image(
+    analyzer: Brightness, detector: EveryCorner
+) -> None:
+    pipeline = Pipeline([analyzer], detector=detector)
+    first, dark, last = pipeline.analyze_many([gray(9), gray(0), gray(7)], errors="report")
+    assert isinstance(dark, PluginError)
+    assert "failed: ZeroDivisionError: no light" in str(dark)
+    assert (brightnesses(first), brightnesses(last)) == ([9, 9], [7, 7])
+
+
+def test_an_analyzer_must_answer_for_each_crop() -> None:
+    class Forgetful(Brightness):
+        def predict(self, crops: Crops) -> Sequence[Estimate]:
+            return super().predict(crops)[1:]
+
+    with pytest.raises(PluginError, match="Forgetful gave 1 attributes for 2 crops"):
+        Pipeline([Forgetful()], detector=EveryCorner()).analyze(gray(0))
+
+
+def test_names_are_checked_before_any_image() -> None:
+    with pytest.raises(
+        UnknownNameError, match="unknown analyzer 'emotoin'; did you mean 'emotion'"
+    ):
+        Pipeline(["emotoin"])
+    with pytest.raises(UnknownNameError, match="unknown detector 'mtcn'; did you mean 'mtcnn'"):
+        Pipeline(detector="mtcn")
+
+
+def test_two_analyzers_of_one_attribute_are_both_named() -> None:
+    class Darkness(Brightness):
+        pass
+
+    with pytest.raises(OptionError, match="'Brightness' and 'Darkness' both read the attribute"):
+        Pipeline([Brightness(), Darkness()], detector=EveryCorner())
+
+
+def test_one_action_can_be_a_plain_name(astronaut: Path) -> None:
+    (face,) = faceattr.analyze(astronaut, "emotion")
+    assert list(face.attributes) == ["emotion"]
+
+
+@pytest.mark.parametrize("detector", ["mtcnn", "haar"])
+def test_a_photograph_is_read(astronaut: Path, detector: str) -> None:
+    face, *others = faceattr.analyze(astronaut, actions=["emotion"], detector=detector)
+    assert not others
+    x1, y1, x2, y2 = face.bbox
+    assert x1 < 225 < x2  # the nose
+    assert y1 < 125 < y2
+    emotion = face.to_dict()["attributes"]["emotion"]
+    assert emotion["label"] == "happy"
+    assert sum(emotion["scores"].values()) == pytest.approx(1, abs=1e-3)
+    json.dumps(face.to_dict())
+
+
+def test_a_grayscale_picture_is_read(astronaut: Path) -> None:
+    image = faceattr.load_image(astronaut).mean(axis=2).astype(np.uint8)
+    (face,) = faceattr.analyze(image)
+    assert face.confidence > 0.9
+
+
+def test_eight_threads_get_the_answers_of_one(astronaut: Path) -> None:
+    image = faceattr.load_image(astronaut)
+    images = [np.roll(image, shift, axis=1) for shift in range(0, 160, 10)]
+    pipeline = Pipeline(precision="f32")
+    alone = [pipeline.analyze(image) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(pipeline.analyze, images))
+    for faces, expected in zip(together, alone, strict=True):
+        assert [face.to_dict() for face in faces] == [face.to_dict() for face in expected]
+
+
+def test_main_faces_of_press_pictures_are_found(pictures: Path) -> None:
+    counts = {path.name: len(faceattr.detect(path)) for path in sorted(pictures.iterdir())}
+    assert counts.pop("couple.jpg") == 2
+    assert counts.pop("selfie-many-people.jpg") >= 4
+    assert all(count >= 1 for count in counts.values())
+
+
+def test_every_error_is_ours() -> None:
+    for error in (ImageError, OptionError, PluginError, UnknownNameError):
+        assert issubclass(error, FaceattrError)
