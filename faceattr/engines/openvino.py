@@ -24,7 +24,10 @@ class OpenVinoEngine(Engine):
 
     def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
         """See the base class."""
-        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        properties: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
+        }
         if (precision or self.precision) == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None:
