@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -16,7 +17,7 @@ Matrix: TypeAlias = NDArray[np.float64]
 """(2, 3) affine map from px of the picture to px of the crop."""
 
 Color: TypeAlias = Literal["gray", "bgr", "rgb"]
-Mode: TypeAlias = Literal["landmarks", "box"]
+Mode: TypeAlias = Literal["landmarks", "box", "letterbox", "stretch"]
 
 MEAN_FACE = np.array(
     [[0.28, 0.38], [0.72, 0.38], [0.50, 0.58], [0.31, 0.76], [0.69, 0.76]], np.float32
@@ -32,11 +33,13 @@ class CropSpec:
         size: Height and width of the crop in px.
         color: Order of its channels; gray has one.
         mode: ``"landmarks"`` turns, scales and shifts the face until its landmarks lie on
-            `template`; ``"box"`` takes an upright square around the box.
+            `template`; ``"box"`` takes an upright square around the box; ``"letterbox"`` and
+            ``"stretch"`` turn the box about its center until the eyes are level, then scale it
+            to fit into the crop, the rest black, or to fill the crop.
         template: Where the five landmarks lie in the crop, as shares of its width and
             height; only for ``"landmarks"``.
-        margin: Room on each side of the box, as a share of its longer side; only for
-            ``"box"``.
+        margin: Room on each side of the box, as a share of its longer side; not for
+            ``"landmarks"``.
     """
 
     size: tuple[int, int]
@@ -59,31 +62,58 @@ def crop_faces(image: BGRImage, detections: Sequence[Detection], spec: CropSpec)
     Returns:
         (N, H, W, C) uint8, in the order of ``detections``.
     """
-    crops = np.empty((len(detections), *spec.size, spec.channels), np.uint8)
+    crops = np.zeros((len(detections), *spec.size, spec.channels), np.uint8)
     for crop, detection in zip(crops, detections, strict=True):
-        warped = _warp(image, _place(detection, spec), spec.size)
-        crop[:] = _convert(warped, spec.color)
+        window = _window(crop, detection, spec)
+        warped = _warp(image, _place(detection, spec, window.shape[:2]), window.shape[:2])
+        window[:] = _convert(warped, spec.color)
     return crops
 
 
-def _place(detection: Detection, spec: CropSpec) -> Matrix:
+def _window(crop: NDArray[np.uint8], detection: Detection, spec: CropSpec) -> NDArray[np.uint8]:
+    """Return the part of the crop that shows the face."""
+    if spec.mode != "letterbox":
+        return crop
+    width, height = _sides(detection.bbox, spec)
+    scale = min(spec.size[0] / height, spec.size[1] / width)
+    rows, columns = max(int(height * scale), 1), max(int(width * scale), 1)
+    top, left = (spec.size[0] - rows) // 2, (spec.size[1] - columns) // 2
+    return crop[top : top + rows, left : left + columns]
+
+
+def _place(detection: Detection, spec: CropSpec, size: tuple[int, int]) -> Matrix:
     """Return the map that puts the face where the model expects it."""
-    height, width = spec.size
+    target = np.array(size[::-1])
+    if spec.mode == "landmarks":
+        landmarks = detection.landmarks
+        if landmarks is None:
+            landmarks = guess_landmarks(detection.bbox)
+        return similarity(landmarks, np.array(spec.template) * target)
+    sides = _sides(detection.bbox, spec)
     if spec.mode == "box":
-        return _square(detection.bbox, spec)
-    landmarks = detection.landmarks
-    if landmarks is None:
-        landmarks = guess_landmarks(detection.bbox)
-    return similarity(landmarks, np.array(spec.template) * (width, height))
+        return _centering(detection.bbox, np.eye(2) * target.min() / sides.max(), target)
+    turn = _leveling(detection.landmarks)
+    return _centering(detection.bbox, np.diag(target / sides) @ turn, target)
 
 
-def _square(bbox: BBox, spec: CropSpec) -> Matrix:
+def _sides(bbox: BBox, spec: CropSpec) -> NDArray[np.float64]:
+    """Return width and height of the box and its margin."""
     x1, y1, x2, y2 = bbox
-    height, width = spec.size
-    side = max(x2 - x1, y2 - y1, 1.0) * (1 + 2 * spec.margin)
-    scale = min(height, width) / side
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    return np.array([[scale, 0, width / 2 - scale * x], [0, scale, height / 2 - scale * y]])
+    sides = np.maximum((x2 - x1, y2 - y1), 1.0)
+    return sides + 2 * spec.margin * sides.max()
+
+
+def _leveling(landmarks: Landmarks | None) -> NDArray[np.float64]:
+    """Return the turn that brings the eyes to one height; none if they are not known."""
+    x, y = (0.0, 0.0) if landmarks is None else (landmarks[1] - landmarks[0]).tolist()
+    length = math.hypot(x, y)
+    return np.array([[x, y], [-y, x]]) / length if length > 0 else np.eye(2)
+
+
+def _centering(bbox: BBox, linear: NDArray[np.float64], target: NDArray[np.intp]) -> Matrix:
+    """Return the map that puts the center of the box into the middle of the target."""
+    x1, y1, x2, y2 = bbox
+    return np.column_stack([linear, target / 2 - linear @ ((x1 + x2) / 2, (y1 + y2) / 2)])
 
 
 def guess_landmarks(bbox: BBox) -> Landmarks:
@@ -122,13 +152,18 @@ def _warp(image: BGRImage, matrix: Matrix, size: tuple[int, int]) -> BGRImage:
     (x1, y1), (x2, y2) = _visible_part(image, matrix, size)
     part = image[y1:y2, x1:x2]
     matrix = _after_shift(matrix, x1, y1)
-    shrink = int(1 / np.hypot(*matrix[:, 0]))
+    shrink = int(1 / _scale(matrix))
     if shrink >= 2:
         part, matrix = _shrink(part, matrix, shrink)
     matrix = _after_shift(matrix, 0.5, 0.5) - [[0, 0, 0.5], [0, 0, 0.5]]  # px edges to centers
     return cv2.warpAffine(
         part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def _scale(matrix: Matrix) -> float:
+    """Return how long the map makes a px, in the direction in which it is longer."""
+    return float(np.hypot(*matrix[:, :2]).max())
 
 
 def _visible_part(
@@ -138,7 +173,7 @@ def _visible_part(
     height, width = size
     inverse = cv2.invertAffineTransform(matrix)
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ inverse.T
-    room = 2 * np.hypot(*inverse[:, 0]) + 1  # what interpolation may reach for
+    room = 2 * _scale(inverse) + 1  # what interpolation may reach for
     limits = np.array(image.shape[1::-1])
     low = np.clip(np.floor(corners.min(axis=0) - room), 0, limits - 1).astype(np.intp)
     high = np.clip(np.ceil(corners.max(axis=0) + room), low + 1, limits).astype(np.intp)

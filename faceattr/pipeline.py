@@ -12,16 +12,17 @@ import numpy as np
 
 from faceattr.alignment import crop_faces
 from faceattr.analyzers import analyzers
-from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.base import Analyzer, HeadAnalyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
 from faceattr.engines import create_engine
+from faceattr.engines.base import Compiled
 from faceattr.errors import FaceattrError, OptionError, PluginError
 from faceattr.images import ImageSource, describe_source, load_image
-from faceattr.types import Attribute, BGRImage, Crops, Detection, Face
+from faceattr.types import Attribute, BGRImage, Crops, Detection, Face, Features
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 50_000_000  # of the images that are worked on together
-BATCH_FACES = 64  # that go through an analyzer at once
+BATCH_FACES = 8  # that go through an analyzer at once; more take memory and are hardly faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +179,12 @@ class Pipeline:
             crops = np.concatenate(
                 [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
             )
-            for analyzer in self._analyzers:
-                if analyzer.crop == spec:
-                    for face, attribute in zip(attributes, _predict(analyzer, crops), strict=True):
-                        face[analyzer.attribute] = attribute
+            analyzers = [analyzer for analyzer in self._analyzers if analyzer.crop == spec]
+            for start in range(0, len(crops), BATCH_FACES):
+                batch = slice(start, start + BATCH_FACES)
+                for name, read in _predict(analyzers, crops[batch]):
+                    for face, attribute in zip(attributes[batch], read, strict=True):
+                        face[name] = attribute
         return attributes
 
 
@@ -222,18 +225,24 @@ def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:
         yield batch
 
 
-def _predict(analyzer: Analyzer, crops: Crops) -> list[Attribute]:
-    attributes: list[Attribute] = []
-    for start in range(0, len(crops), BATCH_FACES):
-        batch = crops[start : start + BATCH_FACES]
+def _predict(
+    analyzers: Sequence[Analyzer], crops: Crops
+) -> Iterator[tuple[str, Sequence[Attribute]]]:
+    """Yield what each analyzer reads off the crops; a trunk works once for all its heads."""
+    features: dict[Compiled, Features] = {}
+    for analyzer in analyzers:
         with _blaming(analyzer):
-            read = analyzer.predict(batch)
-        if len(read) != len(batch):
+            if isinstance(analyzer, HeadAnalyzer):
+                if analyzer.trunk not in features:
+                    features[analyzer.trunk] = analyzer.trunk(crops)
+                read = analyzer.predict_from(features[analyzer.trunk])
+            else:
+                read = analyzer.predict(crops)
+        if len(read) != len(crops):
             raise PluginError(
-                f"{type(analyzer).__name__} gave {len(read)} attributes for {len(batch)} crops"
+                f"{type(analyzer).__name__} gave {len(read)} attributes for {len(crops)} crops"
             )
-        attributes.extend(read)
-    return attributes
+        yield analyzer.attribute, read
 
 
 def _to_face(detection: Detection, attributes: dict[str, Attribute]) -> Face:

@@ -15,6 +15,9 @@ BGRImage: TypeAlias = NDArray[np.uint8]
 Crops: TypeAlias = NDArray[np.uint8]
 """(N, H, W, C) aligned face crops, one row per face."""
 
+Features: TypeAlias = NDArray[np.float32]
+"""(N, …) what a trunk makes of crops, one row per face."""
+
 BBox: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2 in px."""
 

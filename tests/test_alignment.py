@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceattr.alignment import CropSpec, crop_faces, guess_landmarks, similarity
-from faceattr.types import BBox, Detection
+from faceattr.alignment import CropSpec, Mode, crop_faces, guess_landmarks, similarity
+from faceattr.types import BBox, BGRImage, Detection
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
 SPEC = CropSpec(size=(100, 100), color="bgr", template=TEMPLATE)
@@ -99,3 +99,75 @@ def test_a_similarity_is_recovered_from_its_points() -> None:
 def test_points_that_coincide_are_only_shifted() -> None:
     matrix = similarity(np.full((5, 2), 8.0), np.array(TEMPLATE))
     np.testing.assert_allclose(matrix[:, :2], np.eye(2))
+
+
+RED, BLUE = (0, 0, 255), (255, 0, 0)
+
+
+def two_halves(height: int, width: int) -> BGRImage:
+    """Return a picture that is blue on the left and red on the right."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:, : width // 2] = BLUE
+    image[:, width // 2 :] = RED
+    return image
+
+
+def eyes(left: tuple[float, float], right: tuple[float, float]) -> NDArray[np.float32]:
+    return np.array([left, right, (0, 0), (0, 0), (0, 0)], np.float32)
+
+
+def test_stretch_fills_the_crop_with_the_box() -> None:
+    spec = CropSpec(size=(40, 40), mode="stretch")
+    detection = Detection((10.0, 0.0, 30.0, 100.0), 1.0)
+    (crop,) = crop_faces(two_halves(100, 40), [detection], spec)
+    np.testing.assert_array_equal(crop[:, :19], np.full((40, 19, 3), BLUE))
+    np.testing.assert_array_equal(crop[:, 21:], np.full((40, 19, 3), RED))
+
+
+def test_letterbox_keeps_the_shape_of_the_box_and_blackens_the_rest() -> None:
+    spec = CropSpec(size=(40, 40), mode="letterbox")
+    detection = Detection((10.0, 0.0, 30.0, 100.0), 1.0)
+    (crop,) = crop_faces(two_halves(100, 40), [detection], spec)
+    assert not crop[:, :16].any()
+    assert not crop[:, 24:].any()
+    np.testing.assert_array_equal(crop[:, 16:19], np.full((40, 3, 3), BLUE))
+    np.testing.assert_array_equal(crop[:, 21:24], np.full((40, 3, 3), RED))
+
+
+def test_letterbox_splits_odd_room_as_deepface_does() -> None:
+    spec = CropSpec(size=(10, 10), mode="letterbox")
+    (crop,) = crop_faces(two_halves(20, 20), [Detection((0.0, 0.0, 20.0, 10.0), 1.0)], spec)
+    assert np.flatnonzero(crop.any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("mode", ["letterbox", "stretch"])
+def test_eyes_come_to_lie_level(mode: Mode) -> None:
+    spec = CropSpec(size=(40, 40), mode=mode)
+    image = two_halves(60, 60)
+    upside_down = Detection((10.0, 10.0, 50.0, 50.0), 1.0, eyes((40, 30), (20, 30)))
+    (crop,) = crop_faces(image, [upside_down], spec)
+    (expected,) = crop_faces(image[:, ::-1], [Detection(upside_down.bbox, 1.0)], spec)
+    np.testing.assert_array_equal(crop, expected)
+
+
+@pytest.mark.parametrize("landmarks", [None, eyes((20, 20), (20, 20))])
+def test_without_two_eyes_the_box_stays_upright(landmarks: NDArray[np.float32] | None) -> None:
+    spec = CropSpec(size=(20, 20), mode="stretch")
+    image = two_halves(40, 40)
+    (crop,) = crop_faces(image, [Detection((10.0, 10.0, 30.0, 30.0), 1.0, landmarks)], spec)
+    np.testing.assert_array_equal(crop, image[10:30, 10:30])
+
+
+def test_a_margin_adds_the_same_room_on_each_side() -> None:
+    detection = Detection((10.0, 15.0, 30.0, 25.0), 1.0)
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    wide = CropSpec(size=(20, 30), mode="stretch", margin=0.25)
+    (crop,) = crop_faces(image, [detection], wide)
+    np.testing.assert_array_equal(crop, image[10:30, 5:35])
+
+
+def test_a_box_is_a_square_around_the_middle() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    spec = CropSpec(size=(20, 20), mode="box")
+    (crop,) = crop_faces(image, [Detection((10.0, 15.0, 30.0, 25.0), 1.0)], spec)
+    np.testing.assert_array_equal(crop, image[10:30, 10:30])

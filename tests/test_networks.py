@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from standins import random_weights
 
 from faceattr.engines import create_engine
+from faceattr.engines.base import Compiled
 from faceattr.errors import EngineError
-from faceattr.networks import graph, mtcnn
-from faceattr.networks.graph import Layer, Network
+from faceattr.networks import emotion_cnn, graph, mtcnn, vgg_face
+from faceattr.networks.graph import Layer, Network, chain
+from faceattr.networks.shapes import weight_shapes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow's own
@@ -103,3 +107,65 @@ def test_what_tensorflow_cannot_build_is_named() -> None:
     layers = graph.chain((2,), Layer("Dense", "answer", {"units": 3}))
     with pytest.raises(EngineError, match="weights of layer 'answer' do not fit 'toy'"):
         create_engine("tensorflow").compile(Network("toy", layers, {}))
+
+
+EMOTION_CNN = emotion_cnn.emotion_cnn()
+NARROW_VGG = vgg_face.vgg_face(5, width=2, hidden=16)
+
+
+def num_parameters(layers: Sequence[Layer]) -> int:
+    return sum(prod(shape) for shapes in weight_shapes(layers).values() for shape in shapes)
+
+
+def random_crops(layers: Sequence[Layer], number: int) -> NDArray[np.uint8]:
+    shape = layers[0].config["shape"]
+    return np.random.default_rng(1).integers(0, 256, (number, *shape)).astype(np.uint8)
+
+
+def compile_on(engine: str, layers: Sequence[Layer]) -> Compiled:
+    network = Network("network", layers, random_weights(layers))
+    return create_engine(engine, precision="f32").compile(network)
+
+
+def test_graphs_have_as_many_parameters_as_the_published_ones() -> None:
+    assert num_parameters(EMOTION_CNN) == 1_485_831
+    assert num_parameters(vgg_face.trunk()) == 14_714_688
+    assert num_parameters(vgg_face.head(2)) == 119_554_050
+    assert num_parameters(vgg_face.vgg_face(2)) == 14_714_688 + 119_554_050
+
+
+def test_strides_and_padding_count_in_the_shapes_of_weights() -> None:
+    layers = chain(
+        (7, 5, 3),
+        Layer("Conv2D", "same", {"filters": 4, "kernel_size": (3, 3), "padding": "same"}),
+        Layer("MaxPooling2D", "pool", {"pool_size": (3, 3), "strides": (2, 2)}),
+        Layer("Flatten", "flatten"),
+        Layer("Dense", "dense", {"units": 10}),
+    )
+    assert weight_shapes(layers) == {
+        "same": ((3, 3, 3, 4), (4,)),
+        "dense": ((3 * 2 * 4, 10), (10,)),
+    }
+
+
+@pytest.mark.parametrize(
+    "layers, num_classes", [(EMOTION_CNN, 7), (NARROW_VGG, 5)], ids=["emotion_cnn", "vgg_face"]
+)
+def test_engines_agree(layers: Sequence[Layer], num_classes: int) -> None:
+    crops = random_crops(layers, 3)
+    scores = compile_on("openvino", layers)(crops)
+    assert scores.shape == (3, num_classes)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(scores, compile_on("tensorflow", layers)(crops), atol=1e-5)
+
+
+def test_trunk_and_head_make_a_vgg_face() -> None:
+    crops = random_crops(NARROW_VGG, 2)
+    weights = random_weights(NARROW_VGG)
+    engine = create_engine("openvino", precision="f32")
+    whole = engine.compile(Network("whole", NARROW_VGG, weights))
+    trunk = engine.compile(Network("trunk", vgg_face.trunk(width=2), weights))
+    head = engine.compile(Network("head", vgg_face.head(5, width=2, hidden=16), weights))
+    features = trunk(crops)
+    assert features.shape == (2, 7, 7, 16)
+    np.testing.assert_allclose(head(features), whole(crops), atol=1e-6)

@@ -8,5 +8,11 @@ from faceattr.registry import Registry
 analyzers: Registry[Analyzer] = Registry(
     kind="analyzer",
     group="faceattr.analyzers",
-    builtin={"emotion": "faceattr.analyzers.emotion:EmotionAnalyzer"},
+    builtin={
+        "age-vgg": "faceattr.analyzers.vgg_face:AgeVggAnalyzer",
+        "emotion": "faceattr.analyzers.emotion:EmotionAnalyzer",
+        "emotion-cnn": "faceattr.analyzers.emotion_cnn:EmotionCnnAnalyzer",
+        "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
+        "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
+    },
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +20,23 @@ Compiled: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 class Engine(ABC):
-    """Turns networks into functions.
+    """Turns networks into functions. A subclass says how in `build`.
 
     Args:
         precision: Arithmetic of the networks that allow a choice.
         threads: Processor threads to use; None for as many as are fast.
     """
 
+    _compiled: ClassVar[WeakValueDictionary[Any, Compiled]] = WeakValueDictionary()
+
     def __init__(self, *, precision: Precision = "auto", threads: int | None = None) -> None:
         self.precision = precision
         self.threads = threads
 
-    @abstractmethod
     def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
         """Return a function that runs the network on a batch of at least one.
+
+        Networks of one identity get the same function as long as it is in use.
 
         Args:
             network: What to run.
@@ -41,4 +45,17 @@ class Engine(ABC):
         Raises:
             EngineError: The network has a layer that the engine does not know, or one
                 whose weights do not fit.
+            WeightsError: The weights are missing, damaged or made for another graph.
         """
+        precision = precision or self.precision
+        if network.identity is None:
+            return self.build(network, precision)
+        key = type(self), self.threads, precision, network.identity
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = self.build(network, precision)
+        return compiled
+
+    @abstractmethod
+    def build(self, network: Network, precision: Precision) -> Compiled:
+        """Return a new function that runs the network, as `compile` promises it."""

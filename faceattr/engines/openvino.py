@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,11 @@ from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Network
+from faceattr.weights import cache_folder
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1  # of the stored models; another number when translations change
 
 
 class OpenVinoEngine(Engine):
@@ -20,22 +30,70 @@ class OpenVinoEngine(Engine):
 
     ``precision="auto"`` leaves the arithmetic to OpenVINO: bfloat16 where the processor
     multiplies matrices of it natively, else float32.
+
+    A network whose weights have a digest is translated once and stored in the cache, with
+    weights in half precision unless it is for ``"f32"``. Later its weights are not asked for.
     """
 
-    def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
         }
-        if (precision or self.precision) == "f32":
+        if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
         try:
-            return _ThreadSafe(ov.Core().compile_model(translate(network), "CPU", properties))
+            model = _model(network, precision)
+            return _ThreadSafe(ov.Core().compile_model(model, "CPU", properties))
+        except EngineError:
+            raise
         except RuntimeError as error:  # all that OpenVINO raises
             raise EngineError(f"OpenVINO cannot compile {network.name!r}: {error}") from error
+
+
+def _model(network: Network, precision: Precision) -> ov.Model:
+    """Return the network as an OpenVINO model, from the cache if it has been there before."""
+    if network.identity is None:
+        return translate(network)
+    path = _stored(network.identity, precision)
+    try:
+        return ov.Core().read_model(path)
+    except RuntimeError as error:  # it is missing, or damaged
+        logger.debug("%s: %s", path, error)
+    logger.info("converting %s for OpenVINO %s", network.name, ov.__version__)
+    model = translate(network)
+    try:
+        _store(model, path, half=precision != "f32")
+        return ov.Core().read_model(path)
+    except (OSError, RuntimeError) as error:
+        logger.warning(
+            "%s will be converted again at the next start, as %s cannot be kept: %s",
+            *(network.name, path, error),
+        )
+        return model
+
+
+def _stored(identity: str, precision: Precision) -> Path:
+    key = f"{identity} {precision} {ov.__version__} {FORMAT}"
+    return cache_folder() / "compiled" / f"{hashlib.sha256(key.encode()).hexdigest()}.xml"
+
+
+def _store(model: ov.Model, path: Path, *, half: bool) -> None:
+    """Write a model beside its place and move it there, so that nobody meets half of it.
+
+    Two processes that do so at once write the same, but for the names of some nodes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        staged = Path(folder, path.name)
+        ov.save_model(model, staged, compress_to_fp16=half)
+        for part in (staged.with_suffix(".bin"), staged):  # the xml last: it is what is looked for
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path.with_name(part.name))
 
 
 class _ThreadSafe:

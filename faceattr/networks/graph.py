@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -42,11 +43,21 @@ class Network:
         layers: In an order in which each comes after its inputs. The first is the
             ``InputLayer``, with its ``shape`` (H, W, C); the last gives the output.
         weights: Arrays of each layer that has some, by its name, in Keras's order.
+        digest: What tells these weights from all others, for example the SHA-256 of their
+            file; None if engines shall not remember the network.
     """
 
     name: str
     layers: Sequence[Layer]
     weights: Mapping[str, Sequence[Array]]
+    digest: str | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """What networks that do the same have in common; None without a digest of the weights."""
+        if self.digest is None:
+            return None
+        return hashlib.sha256(f"{self.layers}{self.digest}".encode()).hexdigest()
 
 
 def chain(shape: tuple[int | None, ...], *layers: Layer) -> tuple[Layer, ...]:

@@ -1,0 +1,41 @@
+"""Emotion by the classic network, with the weights that deepface uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from faceattr.alignment import CropSpec
+from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.emotion import LABELS
+from faceattr.engines.base import Engine
+from faceattr.networks.emotion_cnn import emotion_cnn
+from faceattr.networks.published import of_deepface, published
+from faceattr.types import Classification, Crops
+from faceattr.weights import Weights
+
+EMOTION_CNN = Weights(
+    filename="facial_expression_model_weights.h5",
+    sources=of_deepface("facial_expression_model_weights.h5"),
+    sha256="e8e8851d3fa05c001b1c27fd8841dfe08d7f82bb786a53ad8776725b7a1e824c",
+    num_bytes=5_900_000,
+    license="MIT; trained on FER2013, research data",
+    card="models/emotion-cnn/README.md",
+)
+
+
+class EmotionCnnAnalyzer(Analyzer):
+    """Seven emotions, by the classic network of deepface (6 MB to download)."""
+
+    attribute = "emotion"
+    crop = CropSpec(size=(48, 48), color="gray", mode="letterbox")
+    weights = EMOTION_CNN
+
+    def load(self, engine: Engine) -> None:
+        """See the base class."""
+        self._run = engine.compile(published("emotion-cnn", emotion_cnn(), EMOTION_CNN))
+
+    def predict(self, crops: Crops) -> Sequence[Classification]:
+        """See the base class."""
+        return [
+            Classification(dict(zip(LABELS, row.tolist(), strict=True))) for row in self._run(crops)
+        ]
