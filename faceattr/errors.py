@@ -15,6 +15,10 @@ class OptionError(FaceattrError, ValueError):
     """An option with a value that it cannot have, or two that exclude each other."""
 
 
+class NoFaceError(FaceattrError, ValueError):
+    """A picture of nobody, where deepface's call demands a face."""
+
+
 class UnknownNameError(FaceattrError, LookupError):
     """A name that is not in a registry."""
 

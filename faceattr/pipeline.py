@@ -179,10 +179,10 @@ class Pipeline:
             crops = np.concatenate(
                 [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
             )
-            analyzers = [analyzer for analyzer in self._analyzers if analyzer.crop == spec]
+            readers = [analyzer for analyzer in self._analyzers if analyzer.crop == spec]
             for start in range(0, len(crops), BATCH_FACES):
                 batch = slice(start, start + BATCH_FACES)
-                for name, read in _predict(analyzers, crops[batch]):
+                for name, read in _predict(readers, crops[batch]):
                     for face, attribute in zip(attributes[batch], read, strict=True):
                         face[name] = attribute
         return attributes

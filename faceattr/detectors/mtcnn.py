@@ -35,6 +35,7 @@ MOST_PIXELS = 1_000_000  # of the finest level, where min_face is not given
 MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
 MOST_PIXELS_SEARCHED = 2**31 // 255  # of a picture, so that their sums fit into int32
 
+SMALL = 1 / 12  # share of the px below which sums give a level sooner than OpenCV
 FINE = 0.3  # scale above which levels have most of the px and only small faces
 WORKERS = 2  # the finest level is half of the work
 MID_GRAY = 127.5
@@ -141,11 +142,18 @@ class MtcnnDetector(Detector):
 class Picture:
     """A picture made ready to be looked at in many sizes and places.
 
+    A very large one is made smaller for that, but goes on by its own px.
+
     Args:
         image: What to look at.
     """
 
     def __init__(self, image: BGRImage) -> None:
+        self._limits = np.array(image.shape[1::-1])
+        excess = math.sqrt(self._limits.prod() / MOST_PIXELS_SEARCHED)
+        if excess > 1:
+            width, height = np.maximum(self._limits / excess, 1).astype(int).tolist()
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         self._pixels = image.astype(np.float32)  # rounded levels would lead to other boxes
         self._sums = cv2.integral(image)
         # a fourth byte, as NumPy takes four at once; and a neighbor for the last of each row
@@ -157,9 +165,9 @@ class Picture:
 
         OpenCV takes as long for small levels as for large ones: it reads the whole picture.
         """
+        width, height = (self._limits * scale).astype(int).tolist()
         rows, columns = self._pixels.shape[:2]
-        height, width = int(rows * scale), int(columns * scale)
-        if scale > FINE:
+        if height * width > SMALL * rows * columns:
             return cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
         x, y = np.linspace(0, columns, width + 1), np.linspace(0, rows, height + 1)
         sums = between(self._sums, x[None], y[None])[0]
@@ -173,13 +181,13 @@ class Picture:
         corner without averaging, since the networks expect that. OpenCV would round where
         they lie to 1/32 px, which moves the landmarks of large faces by many px.
         """
-        limits = np.array(self._pixels.shape[1::-1])
-        low, high = np.split(boxes[:, None] * np.tile((limits - 1) / limits, 2), 2, axis=2)
+        last = np.array(self._pixels.shape[1::-1]) - 1
+        low, high = np.split(boxes[:, None] * np.tile(last / self._limits, 2), 2, axis=2)
         points = low + (high - low) * np.linspace(0, 1, size)[:, None]  # (N, size, 2)
         four = between(self._four_bytes, points[..., 0], points[..., 1])
         samples = cv2.cvtColor(four.reshape(-1, size, 4), cv2.COLOR_BGRA2BGR)
         samples = samples.reshape(*four.shape[:3], 3)
-        inside = (points >= 0) & (points <= limits - 1)
+        inside = (points >= 0) & (points <= last)
         samples[~(inside[:, None, :, 0] & inside[:, :, None, 1])] = MID_GRAY
         return samples
 
