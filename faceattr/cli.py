@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +16,12 @@ import typer
 
 from faceattr.analyzers import analyzers
 from faceattr.detectors import detectors
-from faceattr.errors import FaceattrError, OptionError
+from faceattr.errors import FaceattrError, OptionError, UnknownNameError, WeightsError
 from faceattr.images import find_images
 from faceattr.pipeline import ImageResult, Pipeline
 from faceattr.registry import Registry
 from faceattr.sinks import PictureFolder, to_json, write_csv
+from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
 app = typer.Typer(
     help="Read attributes off faces in pictures: emotion and others' plugins.",
@@ -27,8 +31,17 @@ app = typer.Typer(
 )
 
 
+weights_app = typer.Typer(help="Bring, check and remove downloaded weights.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="As `faceattr list` has them.")
+]
+
+
 def main() -> None:
     """Run the command; a refusal is one line and exit status 1, not a traceback."""
+    logging.basicConfig(level=logging.INFO, format="faceattr: %(message)s")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors say it better
     try:
         app()
@@ -78,9 +91,7 @@ def analyze(
         write_csv(results, sys.stdout)
     else:
         _print_table(results)
-    if errors:
-        print(*(f"faceattr: {error}" for error in errors), sep="\n", file=sys.stderr)
-        raise typer.Exit(1)
+    _exit_with(errors)
 
 
 @app.command("list")
@@ -90,10 +101,117 @@ def list_plugins() -> None:
     from rich.table import Table
 
     for title, registry in (("Analyzers", analyzers), ("Detectors", detectors)):
-        table = Table("name", "what it does", "from", title=title, title_justify="left")
+        table = Table("name", "what it does", "weights", "from", title=title, title_justify="left")
         for name in registry:
             table.add_row(name, *_describe(registry, name))
         Console().print(table)
+
+
+@weights_app.command("list")
+def list_weights() -> None:
+    """Show what can be downloaded, how large it is, under which terms, and what is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "file", "size", "here", "license")
+    for name, weights in _downloads().items():
+        copy = find(weights)
+        here = "no" if copy is None else f"{copy.path}{' (trusted by you)' * copy.trusted}"
+        size = f"{weights.num_bytes / 1e6:.0f} MB"
+        table.add_row(name, weights.filename, size, here, weights.license)
+    Console().print(table)
+
+
+@weights_app.command("fetch")
+def fetch_weights(names: Annotated[list[str], typer.Argument(metavar="NAME...")]) -> None:
+    """Download weights, unless they are here already."""
+    for weights in _chosen(names).values():
+        print(fetch(weights))
+
+
+@weights_app.command("verify")
+def verify_weights(names: Names = None) -> None:
+    """Read the weights that are here anew and compare their digests."""
+    errors = []
+    for name, weights in _chosen(names).items():
+        if names or find(weights):
+            try:
+                copy = verify(weights)
+            except WeightsError as error:
+                errors.append(error)
+            else:
+                print(f"{name}: {copy.path} is intact{', trusted by you' * copy.trusted}")
+    _exit_with(errors)
+
+
+@weights_app.command("path")
+def show_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Print where the weights lie."""
+    (weights,) = _chosen([name]).values()
+    copy = find(weights)
+    if copy is None:
+        raise WeightsError(f"{weights} is not here; bring it with `faceattr weights fetch {name}`")
+    print(copy.path)
+
+
+@weights_app.command("import")
+def import_weights(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Whose weights; else by file name.")
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Take it although its digest is not the published one.")
+    ] = False,
+) -> None:
+    """Keep a file that was brought by hand."""
+    downloads = _downloads()
+    if name is None:
+        fitting = [one for one, weights in downloads.items() if weights.filename == file.name]
+        if not fitting:
+            raise OptionError(f"{file.name} is no published file name; say whose it is with --as")
+        name = fitting[0]
+    (weights,) = _chosen([name]).values()
+    copy = import_file(file, weights, trust=trust)
+    print(f"{name}: {copy.path}{' (trusted by you)' * copy.trusted}")
+
+
+@weights_app.command("clear")
+def clear_weights(names: Names = None) -> None:
+    """Remove downloaded weights, and what was converted of them."""
+    for weights in _chosen(names).values():
+        for path in clear(weights):
+            print(f"removed {path}")
+    shutil.rmtree(cache_folder() / "compiled", ignore_errors=True)  # made again when needed
+
+
+def _downloads() -> dict[str, Weights]:
+    """Return the weights of each plugin that downloads some, by the plugin's name."""
+    downloads = {}
+    for registry in (analyzers, detectors):
+        for name in registry:
+            with suppress(FaceattrError):  # a broken plugin; `faceattr list` says so
+                weights = getattr(registry.get(name), "weights", None)
+                if weights is not None:
+                    downloads[name] = weights
+    return downloads
+
+
+def _chosen(names: Sequence[str] | None) -> dict[str, Weights]:
+    downloads = _downloads()
+    for name in names or ():
+        if name not in downloads:
+            raise UnknownNameError(
+                f"{name!r} has no weights to download; those that have: {', '.join(downloads)}"
+            )
+    return {name: downloads[name] for name in names or downloads}
+
+
+def _exit_with(errors: Sequence[FaceattrError]) -> None:
+    """Name the errors on stderr and exit with status 1, if there are any."""
+    if errors:
+        print(*(f"faceattr: {error}" for error in errors), sep="\n", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _split(names: str) -> list[str]:
@@ -136,10 +254,14 @@ def _print_table(results: Sequence[ImageResult]) -> None:
         Console().print(table)
 
 
-def _describe(registry: Registry[Any], name: str) -> tuple[str, str]:
-    """Return the first line of the plugin's docstring, and where the plugin comes from."""
+def _describe(registry: Registry[Any], name: str) -> tuple[str, str, str]:
+    """Return what the plugin says of itself, its weights, and where it comes from."""
     try:
         plugin = registry.get(name)
     except FaceattrError as error:
-        return f"broken: {error}", registry.origin(name)
-    return (plugin.__doc__ or "").partition("\n")[0], registry.origin(name)
+        return f"broken: {error}", "", registry.origin(name)
+    weights: Weights | None = getattr(plugin, "weights", None)
+    size = "built in"
+    if weights is not None:
+        size = f"{weights.num_bytes / 1e6:.0f} MB, {'here' if find(weights) else 'to download'}"
+    return (plugin.__doc__ or "").partition("\n")[0], size, registry.origin(name)

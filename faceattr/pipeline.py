@@ -175,7 +175,7 @@ class Pipeline:
     ) -> list[dict[str, Attribute]]:
         """Return the attributes of each face of each image, in one sequence."""
         attributes: list[dict[str, Attribute]] = [{} for detections in found for _ in detections]
-        for spec in {analyzer.crop for analyzer in self._analyzers}:
+        for spec in dict.fromkeys(analyzer.crop for analyzer in self._analyzers):
             crops = np.concatenate(
                 [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
             )
@@ -185,7 +185,8 @@ class Pipeline:
                 for name, read in _predict(readers, crops[batch]):
                     for face, attribute in zip(attributes[batch], read, strict=True):
                         face[name] = attribute
-        return attributes
+        order = [analyzer.attribute for analyzer in self._analyzers]
+        return [{name: face[name] for name in order} for face in attributes]
 
 
 def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:

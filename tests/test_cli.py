@@ -118,3 +118,50 @@ def test_a_picture_that_cannot_be_saved_costs_no_result(astronaut: Path, tmp_pat
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
     assert "happy" in done.stdout
+
+
+def test_weights_are_listed_with_size_and_terms() -> None:
+    done = faceattr("weights", "list")
+    assert done.returncode == 0
+    for words in ("age-vgg", "539 MB", "MIT"):
+        assert words in done.stdout
+
+
+def test_weights_are_brought_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    file = tmp_path / "mine.h5"
+    file.write_bytes(b"weights")
+    assert "is no published file name" in faceattr("weights", "import", file).stderr
+    refused = faceattr("weights", "import", file, "--as", "age-vgg")
+    assert refused.returncode == 1
+    assert "0aeff75734bf" in refused.stderr
+    assert faceattr("weights", "import", file, "--as", "age-vgg", "--trust").returncode == 0
+    path = faceattr("weights", "path", "age-vgg").stdout.strip()
+    assert Path(path).read_bytes() == b"weights"
+    assert "trusted by you" in faceattr("weights", "verify", "age-vgg").stdout
+    assert path in faceattr("weights", "clear").stdout
+    assert faceattr("weights", "path", "age-vgg").returncode == 1
+
+
+def test_weights_that_are_missing_offline_say_what_to_do(
+    astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path))
+    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
+    monkeypatch.setenv("FACEATTR_OFFLINE", "1")
+    done = faceattr("analyze", astronaut, "--actions", "age-vgg")
+    assert done.returncode == 1
+    for words in (
+        "age_model_weights.h5",
+        "539 MB",
+        "0aeff75734bf",
+        "https://github.com",
+        "weights",
+    ):
+        assert words in done.stderr
+
+
+def test_only_what_is_downloaded_has_weights() -> None:
+    done = faceattr("weights", "fetch", "emotion")
+    assert done.returncode == 1
+    assert "'emotion' has no weights to download; those that have: age-vgg" in done.stderr

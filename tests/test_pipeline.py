@@ -12,6 +12,7 @@ from conftest import Brightness, EveryCorner
 
 import faceattr
 from faceattr import pipeline as module
+from faceattr.alignment import CropSpec
 from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
 from faceattr.pipeline import Pipeline
 from faceattr.types import BGRImage, Crops, Detection, Estimate, Face
@@ -150,6 +151,19 @@ def test_names_are_checked_before_any_image() -> None:
         Pipeline(["emotoin"])
     with pytest.raises(UnknownNameError, match="unknown detector 'mtcn'; did you mean 'mtcnn'"):
         Pipeline(detector="mtcn")
+
+
+def test_attributes_come_in_the_order_of_the_actions() -> None:
+    class Sharpness(Brightness):
+        attribute = "sharpness"
+
+    class Contrast(Brightness):
+        attribute = "contrast"
+        crop = CropSpec(size=(4, 4), color="gray", mode="box")
+
+    actions = [Brightness(), Contrast(), Sharpness()]
+    (face,) = Pipeline(actions, detector=EveryCorner(1)).analyze(gray(0))
+    assert list(face.attributes) == ["brightness", "contrast", "sharpness"]
 
 
 def test_two_analyzers_of_one_attribute_are_both_named() -> None:

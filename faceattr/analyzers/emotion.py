@@ -23,7 +23,7 @@ FER2013_TEMPLATE = (  # median of the training pictures; models/emotion/README.m
 
 
 class EmotionAnalyzer(Analyzer):
-    """Seven emotions, from a 48×48 gray crop (built in, no download)."""
+    """Seven emotions, from a 48×48 gray crop."""
 
     attribute = "emotion"
     crop = CropSpec(size=(48, 48), color="gray", template=FER2013_TEMPLATE)

@@ -24,7 +24,7 @@ EMOTION_CNN = Weights(
 
 
 class EmotionCnnAnalyzer(Analyzer):
-    """Seven emotions, by the classic network of deepface (6 MB to download)."""
+    """Seven emotions, by the classic network of deepface."""
 
     attribute = "emotion"
     crop = CropSpec(size=(48, 48), color="gray", mode="letterbox")

@@ -103,7 +103,7 @@ class VggFaceAnalyzer(HeadAnalyzer):
 
 
 class AgeVggAnalyzer(VggFaceAnalyzer):
-    """Apparent age in years, by the VGG-Face model of deepface (539 MB to download)."""
+    """Apparent age in years, by the VGG-Face model of deepface."""
 
     attribute = "age"
     weights = AGE_VGG
@@ -117,7 +117,7 @@ class AgeVggAnalyzer(VggFaceAnalyzer):
 
 
 class GenderVggAnalyzer(VggFaceAnalyzer):
-    """Woman or man, by the VGG-Face model of deepface (537 MB to download)."""
+    """Woman or man, by the VGG-Face model of deepface."""
 
     attribute = "gender"
     weights = GENDER_VGG
@@ -129,7 +129,7 @@ class GenderVggAnalyzer(VggFaceAnalyzer):
 
 
 class RaceVggAnalyzer(VggFaceAnalyzer):
-    """Six groups of looks, by the VGG-Face model of deepface (537 MB to download)."""
+    """Six groups of looks, by the VGG-Face model of deepface."""
 
     attribute = "race"
     weights = RACE_VGG
