@@ -33,7 +33,8 @@ PYRAMID_STEP = 0.709  # each level against the one before it, about the root of 
 SMALLEST_FACE = 20.0  # px, where the picture is not too large for it
 MOST_PIXELS = 1_000_000  # of the finest level, where min_face is not given
 MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
-MOST_PIXELS_SEARCHED = 2**31 // 255  # of a picture, so that their sums fit into int32
+MOST_PIXELS_SUMMED = 2**31 // 255  # whose sums fit into int32
+MOST_PIXELS_SEARCHED = 32_000_000  # of a picture, where min_face is given; takes 1.3 GB
 
 SMALL = 1 / 12  # share of the px below which sums give a level sooner than OpenCV
 FINE = 0.3  # scale above which levels have most of the px and only small faces
@@ -81,7 +82,7 @@ class MtcnnDetector(Detector):
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
-        picture = Picture(image)
+        picture = Picture(image, MOST_PIXELS_SEARCHED if min_face else MOST_PIXELS_SUMMED)
         candidates = self._propose(picture, pyramid(image.shape, min_face))
         found = self._decide(picture, self._refine(picture, candidates))
         if min_face is not None:
@@ -146,16 +147,18 @@ class Picture:
 
     Args:
         image: What to look at.
+        most_pixels: From how many px on it is very large.
     """
 
-    def __init__(self, image: BGRImage) -> None:
+    def __init__(self, image: BGRImage, most_pixels: int = MOST_PIXELS_SUMMED) -> None:
         self._limits = np.array(image.shape[1::-1])
-        excess = math.sqrt(self._limits.prod() / MOST_PIXELS_SEARCHED)
+        excess = math.sqrt(self._limits.prod() / most_pixels)
         if excess > 1:
             width, height = np.maximum(self._limits / excess, 1).astype(int).tolist()
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         self._pixels = image.astype(np.float32)  # rounded levels would lead to other boxes
-        self._sums = cv2.integral(image)
+        few = image.size // 3 <= MOST_PIXELS_SUMMED
+        self._sums = cv2.integral(image, sdepth=cv2.CV_32S if few else cv2.CV_64F)
         # a fourth byte, as NumPy takes four at once; and a neighbor for the last of each row
         bordered = cv2.copyMakeBorder(image, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
         self._four_bytes = cv2.cvtColor(bordered, cv2.COLOR_BGR2BGRA)

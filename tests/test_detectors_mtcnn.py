@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from faceattr.detectors import mtcnn
+from faceattr.detectors.mtcnn import (
+    Candidates,
+    MtcnnDetector,
+    Picture,
+    between,
+    overlaps,
+    place_landmarks,
+    proposals,
+    pyramid,
+    suppress,
+)
+from faceattr.engines import create_engine
+from faceattr.errors import MissingDependencyError
+from faceattr.images import load_image
+from faceattr.networks.graph import Array
+from faceattr.types import BGRImage, Detection, Landmarks
+
+RNG = np.random.default_rng(0)
+FACE = (181.6, 63.7, 264.6, 171.1)
+"""The astronaut's, as the mtcnn package finds it."""
+NOISE: BGRImage = RNG.integers(0, 256, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def detector() -> MtcnnDetector:
+    return loaded()
+
+
+def loaded(min_face: float | None = None, threads: int | None = None) -> MtcnnDetector:
+    detector = MtcnnDetector(min_face=min_face)
+    detector.load(create_engine(threads=threads))
+    return detector
+
+
+def candidates(*rows: tuple[float, float, float, float, float]) -> Candidates:
+    array = np.array(rows)
+    return Candidates(array[:, :4], array[:, 4].astype(np.float32))
+
+
+def iou(a: Detection, b: Detection) -> float:
+    return overlaps(np.array([a.bbox]), np.array([b.bbox])).item()
+
+
+def landmarks(face: Detection) -> Landmarks:
+    assert face.landmarks is not None
+    return face.landmarks
+
+
+# The whole
+
+
+def test_the_face_of_a_photograph_is_found_with_its_landmarks(
+    detector: MtcnnDetector, astronaut: Path
+) -> None:
+    (face,) = detector.detect(load_image(astronaut))
+    assert face.bbox == pytest.approx(FACE, abs=1)
+    assert face.confidence > 0.99
+    left_eye, right_eye, nose, left_mouth, right_mouth = landmarks(face)
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_mouth[0] < right_mouth[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+
+
+def test_quick_looks_change_no_face(detector: MtcnnDetector, astronaut: Path) -> None:
+    exact = MtcnnDetector()
+    exact.load(create_engine(precision="f32"))
+    image = load_image(astronaut)
+    (ours,), (theirs,) = detector.detect(image), exact.detect(image)
+    assert ours.bbox == pytest.approx(theirs.bbox, abs=0.01)
+    np.testing.assert_allclose(landmarks(ours), landmarks(theirs), atol=0.01)
+
+
+def test_boxes_are_in_px_of_a_picture_too_large_to_be_searched_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, detector: MtcnnDetector, astronaut: Path
+) -> None:
+    image = load_image(astronaut)
+    (face,) = detector.detect(image)
+    monkeypatch.setattr(mtcnn, "MOST_PIXELS_SEARCHED", image.shape[0] * image.shape[1] // 3)
+    (again,) = detector.detect(image)
+    assert iou(face, again) > 0.8
+
+
+def test_no_face_is_smaller_than_asked(astronaut: Path) -> None:
+    image = load_image(astronaut)
+    assert len(loaded(min_face=60).detect(image)) == 1
+    assert loaded(min_face=200).detect(image) == []
+
+
+def test_faces_of_any_size_can_be_asked_for(astronaut: Path) -> None:
+    small = cv2.resize(load_image(astronaut), None, fx=1 / 8, fy=1 / 8)
+    assert loaded().detect(small) == []
+    (face,) = loaded(min_face=8).detect(small)
+    assert face.bbox == pytest.approx([side / 8 for side in FACE], abs=2)
+
+
+@pytest.mark.parametrize("value", [0, 128])
+def test_nothing_is_no_face(detector: MtcnnDetector, value: int) -> None:
+    assert detector.detect(np.full((200, 300, 3), value, np.uint8)) == []
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 70), (12, 12), (20, 21), (100, 10_000), (40_000, 25)]
+)
+def test_a_picture_may_have_any_shape(detector: MtcnnDetector, shape: tuple[int, int]) -> None:
+    assert detector.detect(RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)) == []
+
+
+def test_threads_do_not_mix_their_faces(detector: MtcnnDetector, astronaut: Path) -> None:
+    image = load_image(astronaut)
+    pictures = [image, image[:, ::-1], NOISE, image[::-1]] * 4
+    alone = [detector.detect(picture) for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(detector.detect, pictures)) == alone
+
+
+def test_one_thread_finds_the_same(detector: MtcnnDetector, astronaut: Path) -> None:
+    image = load_image(astronaut)
+    (face,), (alone,) = detector.detect(image), loaded(threads=1).detect(image)
+    assert alone.bbox == pytest.approx(face.bbox, abs=0.01)
+
+
+@pytest.mark.data
+def test_the_package_finds_the_same(detector: MtcnnDetector, pictures: Path) -> None:
+    package = pytest.importorskip("mtcnn").MTCNN()
+    for name in ("img12.jpg", "img51.jpg", "selfie-many-people.jpg"):
+        image = load_image(pictures / name)
+        ours = detector.detect(image)
+        for face in package.detect_faces(image[..., ::-1]):
+            left, top, width, height = face["box"]
+            names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+            points = np.array([face["keypoints"][name] for name in names])
+            theirs = Detection((left, top, left + width, top + height), face["confidence"])
+            same = max(ours, key=lambda one: iou(one, theirs))
+            assert iou(same, theirs) > 0.95
+            np.testing.assert_allclose(landmarks(same), points, atol=2)
+
+
+# Levels
+
+
+def test_the_pyramid_starts_with_the_smallest_face_and_ends_with_the_shorter_side() -> None:
+    scales = pyramid((480, 640), None)
+    np.testing.assert_allclose(scales, [0.6 * 0.709**step for step in range(10)])
+
+
+def test_a_large_picture_is_searched_from_a_level_of_a_smaller_one() -> None:
+    asked, default = pyramid((2000, 2400), 20), pyramid((2000, 2400), None)
+    assert default == pytest.approx(asked[1:])
+    assert 2000 * 2400 * default[0] ** 2 <= 1_000_000 < 2000 * 2400 * asked[0] ** 2
+
+
+def test_the_smallest_face_asked_for_fills_a_cell() -> None:
+    assert pyramid((480, 640), 48) == pytest.approx([0.25 * 0.709**step for step in range(7)])
+
+
+@pytest.mark.parametrize("min_face", [5e-324, 0.01, 1])
+def test_no_level_is_too_large_for_memory(min_face: float) -> None:
+    assert 480 * 640 * pyramid((480, 640), min_face)[0] ** 2 == pytest.approx(16e6)
+
+
+def test_a_picture_smaller_than_the_smallest_face_has_no_level() -> None:
+    assert pyramid((19, 640), None) == []
+    assert pyramid((480, 640), 1e9) == []
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.2, 0.28, 0.3, 0.6, 1.0])
+def test_each_px_of_a_level_is_the_mean_of_those_it_covers(scale: float) -> None:
+    level = Picture(NOISE).level(scale)
+    size = int(90 * scale), int(60 * scale)
+    means = cv2.resize(NOISE.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(level, means, atol=1e-3)
+    assert level.dtype == np.float32
+
+
+# Crops
+
+
+def crop_and_resize(image: BGRImage, box: Array, size: int) -> Array:
+    """TensorFlow's, px by px, as the package calls it."""
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = box / (width, height, width, height) * np.array([width - 1, height - 1] * 2)
+    crop = np.full((size, size, 3), 127.5)
+    for row in range(size):
+        for column in range(size):
+            x = x1 + (x2 - x1) * column / (size - 1)
+            y = y1 + (y2 - y1) * row / (size - 1)
+            if 0 <= x <= width - 1 and 0 <= y <= height - 1:
+                left, right = int(np.floor(x)), int(np.ceil(x))
+                top, bottom = int(np.floor(y)), int(np.ceil(y))
+                around = image[[top, top, bottom, bottom], [left, right, left, right]]
+                above = around[0] + (around[1] - around[0].astype(float)) * (x - left)
+                under = around[2] + (around[3] - around[2].astype(float)) * (x - left)
+                crop[row, column] = above + (under - above) * (y - top)
+    return crop
+
+
+def test_crops_are_those_of_crop_and_resize() -> None:
+    boxes = np.array(
+        [
+            [10.3, 5.1, 40.9, 35.7],
+            [0, 0, 90, 60],  # from the first px to the last
+            [-20.5, -10, 20, 30.5],  # partly outside
+            [70, 40, 300, 270],
+            [200, 200, 230, 230],  # wholly
+            [30, 30, 31, 31],  # within one px
+        ]
+    )
+    crops = Picture(NOISE).cut(boxes, 7)
+    assert crops.dtype == np.float32
+    for crop, box in zip(crops, boxes, strict=True):
+        np.testing.assert_allclose(crop, crop_and_resize(NOISE, box, 7), atol=1e-3)
+
+
+def test_a_picture_of_one_px_has_crops() -> None:
+    crops = Picture(np.full((1, 1, 3), 9, np.uint8)).cut(np.array([[-1, 0, 1, 1]]), 3)
+    assert (crops == 9).all()
+
+
+def test_what_lies_between_whole_places_is_mixed() -> None:
+    y, x = np.mgrid[:5, :6]
+    plane = np.stack([2 * x + 3 * y, x - y], axis=-1)
+    columns, rows = np.array([[0, 1.25, 5]]), np.array([[0.5, 4]])
+    values = between(plane, columns, rows)
+    np.testing.assert_allclose(values[0, ..., 0], 2 * columns + 3 * rows.T)
+    np.testing.assert_allclose(values[0, ..., 1], columns - rows.T)
+
+
+# Boxes
+
+
+def test_overlap_is_a_share_of_the_union_or_of_the_smaller_box() -> None:
+    large, small, apart = [0, 0, 4, 4], [2, 2, 4, 6], [9, 9, 10, 10]
+    a, b = np.array([large]), np.array([large, small, apart])
+    np.testing.assert_allclose(overlaps(a, b), [[1, 4 / 20, 0]])
+    np.testing.assert_allclose(overlaps(a, b, of_smaller=True), [[1, 4 / 8, 0]])
+
+
+def test_the_surest_of_overlapping_boxes_stays() -> None:
+    rows = candidates((0, 0, 10, 10, 0.7), (1, 0, 11, 10, 0.9), (50, 0, 60, 10, 0.8))
+    assert suppress(rows, 0.5).tolist() == [1, 2]
+    assert suppress(rows, 0.9).tolist() == [1, 2, 0]
+
+
+def test_a_suppressed_box_suppresses_others() -> None:
+    chain = candidates((0, 0, 10, 10, 0.9), (4, 0, 14, 10, 0.8), (8, 0, 18, 10, 0.7))
+    assert suppress(chain, 0.4).tolist() == [0]
+
+
+def test_a_box_in_a_larger_one_overlaps_as_a_share_of_the_smaller() -> None:
+    rows = candidates((0, 0, 10, 10, 0.9), (0, 0, 4, 4, 0.8))
+    assert suppress(rows, 0.7).tolist() == [0, 1]
+    assert suppress(rows, 0.7, of_smaller=True).tolist() == [0]
+
+
+def test_many_boxes_are_compared_as_few_are() -> None:
+    corners = RNG.uniform(0, 100, (300, 2))
+    boxes = np.hstack([corners, corners + RNG.uniform(5, 30, (300, 2))])
+    scores = RNG.permutation(300).astype(np.float32)
+    order = np.argsort(-scores)
+    overlap = overlaps(boxes[order], boxes[order])
+    expected = [row for rank, row in enumerate(order) if (overlap[rank, :rank] <= 0.3).all()]
+    assert suppress(Candidates(boxes, scores), 0.3).tolist() == expected
+
+
+def test_no_box_suppresses_none() -> None:
+    assert len(suppress(Candidates(np.empty((0, 4)), np.empty(0, np.float32)), 0.5)) == 0
+
+
+def test_a_proposal_is_its_cell_moved_and_enlarged() -> None:
+    answer = np.zeros((3, 4, 6), np.float32)
+    answer[..., 0] = 9  # no face
+    answer[2, 1] = [0, 9, 0.1, 0, 0, -0.1]
+    ((x1, y1, x2, y2),), scores = proposals(answer, 0.5)
+    assert (x1, y1, x2, y2) == pytest.approx(((3 + 1.1) * 2, 5 * 2, 14 * 2, (16 - 1.1) * 2))
+    assert scores == pytest.approx(1 / (1 + np.exp(-9)))
+
+
+def test_landmarks_are_shares_of_their_box() -> None:
+    shares = np.array([[0, 1, 0.5, 0, 1, 0, 0, 0.5, 1, 1]])
+    points = place_landmarks(np.array([[1.0, 2.0, 11.0, 22.0]]), shares)
+    assert points[0].tolist() == [[0, 1], [11, 1], [5.5, 11.5], [0, 22], [11, 22]]
+
+
+# Weights
+
+
+def test_the_package_s_weights_fit(detector: MtcnnDetector) -> None:
+    assert detector._pnet(np.zeros((1, 13, 16, 3), np.uint8)).shape == (1, 2, 3, 6)
+    assert detector._rnet(np.zeros((5, 24, 24, 3), np.uint8)).shape == (5, 6)
+    assert detector._onet(np.zeros((2, 48, 48, 3), np.uint8)).shape == (2, 16)
+
+
+def test_without_the_package_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match="pip install mtcnn"):
+        loaded()
