@@ -32,7 +32,7 @@ from faceattr.engines import create_engine
 from faceattr.engines.base import Engine
 from faceattr.errors import FaceattrError, NoFaceError, OptionError
 from faceattr.images import ImageSource, describe_source, load_image
-from faceattr.pipeline import BATCH_FACES
+from faceattr.pipeline import CROP_PIXELS
 from faceattr.types import Attribute, BGRImage, Detection, Estimate
 
 Point: TypeAlias = tuple[int, int]
@@ -65,6 +65,7 @@ ACTIONS = {
 FACES, EYES = "haarcascade_frontalface_default.xml", "haarcascade_eye.xml"
 SCALE_STEP, MIN_NEIGHBORS = 1.1, 10  # of both cascades
 SIDE = 224  # px of the square that a face is fitted into
+NUM_TOGETHER = CROP_PIXELS // SIDE**2  # faces that go through the networks at once
 
 
 def analyze(
@@ -443,8 +444,8 @@ def _check_actions(actions: str | Sequence[str]) -> list[str]:
 def _describe(faces: Sequence[_Face], actions: Sequence[str]) -> list[dict[str, Any]]:
     """Return deepface's result dict of each face."""
     results: list[dict[str, Any]] = []
-    for start in range(0, len(faces), BATCH_FACES):
-        results += _describe_together(faces[start : start + BATCH_FACES], actions)
+    for start in range(0, len(faces), NUM_TOGETHER):
+        results += _describe_together(faces[start : start + NUM_TOGETHER], actions)
     return results
 
 

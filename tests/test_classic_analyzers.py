@@ -177,6 +177,23 @@ def test_a_trunk_works_once_for_all_its_heads() -> None:
     }
 
 
+def test_large_crops_go_through_a_trunk_four_at_a_time() -> None:
+    calls: list[int] = []
+
+    def trunk(crops: Array) -> Features:
+        calls.append(len(crops))
+        return crops[:, 0, 0].astype(np.float32)
+
+    head = Mean("level", trunk)
+    head.crop = CropSpec(size=(224, 224), mode="box")
+    pictures = [np.full((8, 8, 3), level, np.uint8) for level in range(5)]
+    results = list(Pipeline([head], detector=WholePicture()).analyze_each(pictures))
+    assert calls == [4, 1]
+    assert [result.faces[0].attributes["level"] for result in results] == [
+        Estimate(float(level), "levels") for level in range(5)
+    ]
+
+
 def test_the_second_start_does_not_open_the_file(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
