@@ -6,7 +6,7 @@ Step for step what deepface 0.0.103 does, its faults included, on our detectors 
 
     DeepFace.analyze("photo.jpg", actions=["emotion", "age"])[0]["dominant_emotion"]
 
-Engine and precision are those of ``FACEATTR_ENGINE`` and ``FACEATTR_PRECISION``; ``f32`` gives
+The networks run on the engine of ``FACEATTR_ENGINE`` at ``FACEATTR_PRECISION``; ``f32`` gives
 deepface's numbers.
 """
 
@@ -344,13 +344,8 @@ def _center(eye: Sequence[int], area: _Area) -> Point:
 @cache
 def _detector(backend: str) -> Detector:
     detector = DETECTORS[backend]()
-    detector.load(_engine())
+    detector.load(create_engine(precision="f32"))  # one px more or less is another crop
     return detector
-
-
-@cache
-def _engine() -> Engine:
-    return create_engine()
 
 
 def _to_area(detection: Detection, shape: tuple[int, ...]) -> _Area:
@@ -485,6 +480,11 @@ def _analyzer(action: str) -> Analyzer:
     analyzer = analyzers.get(ACTIONS[action])()
     analyzer.load(_engine())
     return analyzer
+
+
+@cache
+def _engine() -> Engine:
+    return create_engine()
 
 
 def _small_and_gray(crops: NDArray[Any]) -> NDArray[Any]:

@@ -27,6 +27,7 @@ from faceattr.analyzers.emotion import LABELS
 from faceattr.analyzers.emotion_cnn import EMOTION_CNN
 from faceattr.deepface import ACTIONS, DETECTORS, DeepFace
 from faceattr.detectors.base import Detector
+from faceattr.detectors.mtcnn import MtcnnDetector
 from faceattr.errors import FaceattrError, NoFaceError, OptionError
 from faceattr.networks.emotion_cnn import emotion_cnn
 from faceattr.types import Attribute, BBox, BGRImage, Classification, Detection, Estimate, Features
@@ -115,6 +116,18 @@ def test_eyes_are_the_subjects_own(backend: str) -> None:
     area = face["facial_area"]
     assert np.abs(np.subtract(area["left_eye"], LEFT_EYE)).max() <= 3
     assert np.abs(np.subtract(area["right_eye"], RIGHT_EYE)).max() <= 3
+
+
+def test_mtcnn_searches_as_its_package_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def find(self: Detector, image: BGRImage, min_face: float | None) -> list[Detection]:
+        asked.append((self.threshold, self.min_face, min_face))
+        return []
+
+    monkeypatch.setattr(MtcnnDetector, "find", find)
+    DeepFace.extract_faces(NOBODY, "mtcnn", enforce_detection=False)
+    assert asked == [(0.8, None, 20.0)]
 
 
 def test_the_confidence_of_opencv_falls_as_certainty_grows() -> None:

@@ -159,6 +159,16 @@ def test_engines_agree(layers: Sequence[Layer], num_classes: int) -> None:
     np.testing.assert_allclose(scores, compile_on("tensorflow", layers)(crops), atol=1e-5)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_engines_agree_on_a_kernel_as_large_as_the_picture(padding: str) -> None:
+    config = {"filters": 4, "kernel_size": (3, 3), "padding": padding, "activation": "relu"}
+    layers = chain((3, 3, 2), Layer("Conv2D", "conv", config))
+    crops = random_crops(layers, 2)
+    answer = compile_on("openvino", layers)(crops)
+    assert answer.shape == ((2, 1, 1, 4) if padding == "valid" else (2, 3, 3, 4))
+    np.testing.assert_allclose(answer, compile_on("tensorflow", layers)(crops), rtol=1e-4)
+
+
 def test_trunk_and_head_make_a_vgg_face() -> None:
     crops = random_crops(NARROW_VGG, 2)
     weights = random_weights(NARROW_VGG)

@@ -85,7 +85,7 @@ def _batch_normalization(
 
 def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     kernel, *bias = weights
-    if _covers(kernel, inputs[0]):
+    if _has_one_place(layer, kernel, inputs[0]):
         return _convolution_at_one_place(layer, inputs, weights)
     strides = list(layer.config.get("strides", (1, 1)))
     node = ops.convolution(
@@ -112,8 +112,8 @@ def _convolution_at_one_place(
 
 def _dense(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     kernel, *bias = weights
-    # The kernel may have hundreds of megabytes; it is not copied.
-    node = ops.matmul(inputs[0], ops.constant(kernel, shared_memory=True), False, False)
+    constant = ops.constant(np.ascontiguousarray(kernel), shared_memory=True)  # may be 400 MB
+    node = ops.matmul(inputs[0], constant, False, False)
     return _activation(layer, [_with_bias(node, bias)], ())
 
 
@@ -185,10 +185,10 @@ def _padding(layer: Layer) -> str:
     return {"valid": "valid", "same": "same_upper"}[layer.config.get("padding", "valid")]
 
 
-def _covers(kernel: Array, node: ov.Node) -> bool:
-    """Return whether a kernel is as high and as wide as the picture that it slides over."""
+def _has_one_place(layer: Layer, kernel: Array, node: ov.Node) -> bool:
+    """Return whether the picture is no larger than the kernel, so that nothing slides."""
     _, _, *sides = node.output(0).get_partial_shape()
-    return all(
+    return _padding(layer) == "valid" and all(
         side.is_static and side.get_length() == size
         for side, size in zip(sides, kernel.shape[:2], strict=True)
     )
