@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors.base import Detector
@@ -12,6 +12,11 @@ from faceattr.errors import FaceattrError
 from faceattr.images import ImageSource
 from faceattr.pipeline import Pipeline
 from faceattr.types import Detection, Face
+
+if TYPE_CHECKING:
+    from faceattr.live import Results
+    from faceattr.sinks import Sink
+    from faceattr.sources import FrameSource
 
 
 def analyze(
@@ -94,6 +99,74 @@ def detect(
         FaceattrError: As in `analyze`.
     """
     return _pipeline((), detector, engine, precision, threads).detect(image)
+
+
+def stream(
+    source: FrameSource = 0,
+    actions: str | Sequence[str | Analyzer] = ("emotion",),
+    *,
+    sinks: Sequence[Sink] = (),
+    max_frames: int | None = None,
+    max_fps: float | None = None,
+    detector: str | Detector = "mtcnn",
+    freeze: str = "face",
+    frame_threshold: int = 5,
+    time_threshold: float | None = None,
+    refresh: Mapping[str, float] | None = None,
+    smoothing: float = 0.5,
+    detect_every: int = 1,
+    budget: float = 0.5,
+    engine: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+) -> Results:
+    """Yield the frames of a camera, stream or video with their faces, who keep their track ids.
+
+    Of a live source the newest frame is taken, and heavy analyzers work in the background.
+    Of a file each frame is taken, and the results are the same at any speed.
+
+    Args:
+        source: Number of a camera; address like ``rtsp://…``; path of a video, or of a folder or
+            glob of pictures; pictures as in `analyze`.
+        actions: As in `analyze`.
+        sinks: Where results go as well, such as `JsonLinesSink`; closed at the end.
+        max_frames: Stop after so many.
+        max_fps: Leave out frames that come faster.
+        detector: As in `analyze`.
+        freeze: As in `LiveAnalysis`, like all options up to ``budget``.
+        frame_threshold: Frames in a row before a heavy analyzer looks at a face.
+        time_threshold: Seconds between two of its looks; None for each analyzer's own.
+        refresh: The same for single attributes, as in ``{"age": 2.0}``.
+        smoothing: Seconds after which an answer counts half in the average that is given.
+        detect_every: Look for faces in every n-th frame, and carry the boxes in between.
+        budget: Largest share of a live source's time in which heavy analyzers are at work.
+        engine: As in `analyze`.
+        precision: As in `analyze`.
+        threads: As in `analyze`.
+
+    Raises:
+        SourceError: The source cannot be opened, or is lost.
+        SinkError: A sink cannot show or write a result.
+        FaceattrError: As in `analyze`.
+    """
+    from faceattr.live import LiveAnalysis, play  # SciPy takes a moment, for streams only
+    from faceattr.sources import open_source
+
+    live = LiveAnalysis(
+        actions,
+        detector=detector,
+        freeze=freeze,
+        frame_threshold=frame_threshold,
+        time_threshold=time_threshold,
+        refresh=refresh,
+        smoothing=smoothing,
+        detect_every=detect_every,
+        budget=budget,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+    )
+    return play(live, open_source(source), sinks, max_frames=max_frames, max_fps=max_fps)
 
 
 def _pipeline(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import cv2
 import typer
@@ -20,11 +21,75 @@ from faceattr.errors import FaceattrError, OptionError, UnknownNameError, Weight
 from faceattr.images import find_images
 from faceattr.pipeline import ImageResult, Pipeline
 from faceattr.registry import Registry
-from faceattr.sinks import PictureFolder, to_json, write_csv
+from faceattr.sinks import (
+    CsvSink,
+    JsonLinesSink,
+    ParquetSink,
+    PictureFolder,
+    Sink,
+    TrackTable,
+    VideoSink,
+    WindowSink,
+    to_json,
+    write_csv,
+)
+from faceattr.sources import Source, open_source
 from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
+if TYPE_CHECKING:
+    from faceattr.live import LiveAnalysis
+
+Actions: TypeAlias = Annotated[
+    str, typer.Option(help="Analyzers, with commas between; see `faceattr list`.")
+]
+DetectorName: TypeAlias = Annotated[str, typer.Option(help="What finds the faces.")]
+EngineName: TypeAlias = Annotated[
+    str | None, typer.Option(help="openvino or tensorflow.", show_default="openvino")
+]
+PrecisionName: TypeAlias = Annotated[
+    str | None, typer.Option(help="auto or f32.", show_default="auto")
+]
+FreezeName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="What stands still after a look of a heavy analyzer: what it said of the face, the "
+        "frame, or nothing (off)."
+    ),
+]
+FrameThreshold: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Frames in a row before a heavy analyzer looks at a face.")
+]
+TimeThreshold: TypeAlias = Annotated[
+    float | None,
+    typer.Option(min=0, help="Seconds between two of its looks.", show_default="5"),
+]
+Refresh: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SECONDS", help="The same for one attribute: age=2; 0 for always."),
+]
+Smoothing: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Seconds after which an answer counts half; 0 for none.")
+]
+DetectEvery: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Look for faces in every n-th frame only.")
+]
+MaxFrames: TypeAlias = Annotated[int | None, typer.Option(min=0, help="Stop after so many.")]
+MaxFps: TypeAlias = Annotated[float | None, typer.Option(help="Leave out frames that are faster.")]
+VideoPath: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write an annotated video.")
+]
+JsonLinesPath: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write one JSON object per frame.")
+]
+CsvPath: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a table, one row per face and frame.")
+]
+ParquetPath: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the same as a Parquet table.")
+]
+
 app = typer.Typer(
-    help="Read attributes off faces in pictures: emotion and others' plugins.",
+    help="Read attributes off faces in pictures and videos: emotion and others' plugins.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,14 +117,10 @@ def main() -> None:
 @app.command()
 def analyze(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, globs or http(s) URLs.")],
-    actions: Annotated[
-        str, typer.Option(help="Analyzers, with commas between; see `faceattr list`.")
-    ] = "emotion",
-    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "mtcnn",
-    engine: Annotated[
-        str | None, typer.Option(help="openvino or tensorflow.", show_default="openvino")
-    ] = None,
-    precision: Annotated[str | None, typer.Option(help="auto or f32.", show_default="auto")] = None,
+    actions: Actions = "emotion",
+    detector: DetectorName = "mtcnn",
+    engine: EngineName = None,
+    precision: PrecisionName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
     save: Annotated[
@@ -92,6 +153,103 @@ def analyze(
     else:
         _print_table(results)
     _exit_with(errors)
+
+
+@app.command()
+def stream(
+    source: Annotated[
+        str, typer.Argument(help="Number of a camera, address of a stream, or a file.")
+    ] = "0",
+    actions: Actions = "emotion",
+    detector: DetectorName = "mtcnn",
+    freeze: FreezeName = "face",
+    frame_threshold: FrameThreshold = 5,
+    time_threshold: TimeThreshold = None,
+    refresh: Refresh = None,
+    smoothing: Smoothing = 0.5,
+    detect_every: DetectEvery = 1,
+    budget: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of the time for heavy analyzers.")
+    ] = 0.5,
+    max_frames: MaxFrames = None,
+    max_fps: MaxFps = None,
+    display: Annotated[bool, typer.Option(help="Show a window.")] = True,
+    record: VideoPath = None,
+    jsonl: JsonLinesPath = None,
+    csv: CsvPath = None,
+    parquet: ParquetPath = None,
+    engine: EngineName = None,
+    precision: PrecisionName = None,
+) -> None:
+    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
+    from faceattr.live import LiveAnalysis  # SciPy takes a moment, for these commands only
+
+    live = LiveAnalysis(
+        _split(actions),
+        detector=detector,
+        freeze=freeze,
+        frame_threshold=frame_threshold,
+        time_threshold=time_threshold,
+        refresh=_parse_refresh(refresh),
+        smoothing=smoothing,
+        detect_every=detect_every,
+        budget=budget,
+        engine=engine,
+        precision=precision,
+    )
+    frames = open_source(source)
+    sinks = _open_sinks(frames, video=record, jsonl=jsonl, csv=csv, parquet=parquet)
+    if display:
+        sinks.append(WindowSink(status=lambda: live.status))
+    _follow(live, frames, sinks, max_frames=max_frames, max_fps=max_fps)
+
+
+@app.command()
+def video(
+    path: Annotated[str, typer.Argument(help="A video, or a folder or glob of pictures.")],
+    actions: Actions = "emotion",
+    detector: DetectorName = "mtcnn",
+    freeze: FreezeName = "face",
+    frame_threshold: FrameThreshold = 5,
+    time_threshold: TimeThreshold = None,
+    refresh: Refresh = None,
+    smoothing: Smoothing = 0.5,
+    detect_every: DetectEvery = 1,
+    max_frames: MaxFrames = None,
+    max_fps: MaxFps = None,
+    save: VideoPath = None,
+    jsonl: JsonLinesPath = None,
+    csv: CsvPath = None,
+    parquet: ParquetPath = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw each track's attributes over time.")
+    ] = None,
+    engine: EngineName = None,
+    precision: PrecisionName = None,
+) -> None:
+    """Follow the faces of a video and read their attributes; the table has one row per track."""
+    from faceattr.live import LiveAnalysis
+    from faceattr.timeline import TimelineSink
+
+    live = LiveAnalysis(
+        _split(actions),
+        detector=detector,
+        freeze=freeze,
+        frame_threshold=frame_threshold,
+        time_threshold=time_threshold,
+        refresh=_parse_refresh(refresh),
+        smoothing=smoothing,
+        detect_every=detect_every,
+        engine=engine,
+        precision=precision,
+    )
+    frames = open_source(path)
+    sinks = _open_sinks(frames, video=save, jsonl=jsonl, csv=csv, parquet=parquet)
+    if plot:
+        sinks.append(TimelineSink(plot))
+    sinks.append(tracks := TrackTable())
+    _follow(live, frames, sinks, max_frames=max_frames, max_fps=max_fps)
+    _print_tracks(tracks)
 
 
 @app.command("list")
@@ -218,6 +376,74 @@ def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
+def _parse_refresh(options: Sequence[str] | None) -> dict[str, float]:
+    refresh = {}
+    for option in options or ():
+        name, _, seconds = option.partition("=")
+        try:
+            refresh[name] = float(seconds)
+        except ValueError as error:
+            raise OptionError(f"--refresh {option}: write it like age=2") from error
+    return refresh
+
+
+def _open_sinks(
+    source: Source,
+    *,
+    video: Path | None,
+    jsonl: Path | None,
+    csv: Path | None,
+    parquet: Path | None,
+) -> list[Sink]:
+    sinks: list[Sink] = []
+    if video:
+        sinks.append(VideoSink(video, fps=source.fps or 25))
+    if jsonl:
+        sinks.append(JsonLinesSink(jsonl))
+    if csv:
+        sinks.append(CsvSink(csv))
+    if parquet:
+        sinks.append(ParquetSink(parquet))
+    return sinks
+
+
+def _follow(
+    live: LiveAnalysis,
+    source: Source,
+    sinks: Sequence[Sink],
+    *,
+    max_frames: int | None,
+    max_fps: float | None,
+) -> None:
+    """Run to the end, a key or a signal, with a line that says how it goes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from faceattr.live import play
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # close files then too
+    columns = [TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()]
+    progress = Progress(
+        *(columns if source.num_frames else columns[:1]),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    results = play(live, source, sinks, max_frames=max_frames, max_fps=max_fps)
+    try:
+        with closing(results), progress:
+            task = progress.add_task("loading", total=max_frames or source.num_frames)
+            for frame, _ in results:
+                progress.update(task, completed=frame.index + 1, description=live.status)
+    except KeyboardInterrupt:
+        pass  # how one ends a stream
+    looks = ", ".join(f"{name} {count}" for name, count in live.looks.items())
+    print(
+        f"{live.num_frames} frames ({source.num_dropped} dropped), {live.num_tracks} faces, "
+        f"looks: {looks or 'none'}"
+    )
+
+
 def _with_progress(results: Iterable[ImageResult], count: int) -> Iterable[ImageResult]:
     if count < 2 or not sys.stderr.isatty():
         return results
@@ -250,6 +476,21 @@ def _print_table(results: Sequence[ImageResult]) -> None:
             )
         if not result.faces:
             table.add_row(Path(result.source).name, "nobody")
+    if table.row_count:
+        Console().print(table)
+
+
+def _print_tracks(tracks: TrackTable) -> None:
+    """Print one row per track: when it was seen, and what was read on the average."""
+    from rich.console import Console
+    from rich.table import Table
+
+    attributes = tracks.attributes
+    names = dict.fromkeys(name for means in attributes.values() for name in means)
+    table = Table("track", "from", "to", "frames", *names)
+    for track_id, (first, last, num_frames) in tracks.presence.items():
+        means = (str(attributes[track_id].get(name, "")) for name in names)
+        table.add_row(f"#{track_id}", f"{first:.1f} s", f"{last:.1f} s", str(num_frames), *means)
     if table.row_count:
         Console().print(table)
 

@@ -2,68 +2,120 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from faceattr.types import BGRImage, Face
 
+Color: TypeAlias = tuple[int, int, int]
+"""Blue, green, red in [0, 255]."""
+
+Line: TypeAlias = Sequence[tuple[str, Color]]
+"""Words, one after the other."""
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-BOX_COLOR = (96, 200, 72)  # BGR
+COLORS: Sequence[Color] = (  # of tracks, in turn; the first also of faces off streams
+    (96, 200, 72),
+    (240, 160, 70),
+    (50, 165, 255),
+    (205, 120, 225),
+    (85, 225, 240),
+    (230, 220, 110),
+    (110, 110, 255),
+    (180, 235, 180),
+)
 PLATE_COLOR = (40, 40, 40)
 TEXT_COLOR = (255, 255, 255)
+FAINT_COLOR = (170, 170, 170)
 
 
 def draw_faces(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
     """Return a copy of the picture with each face's box, landmarks and attributes.
 
-    The text is large enough to read where the whole picture is seen, and stays inside it.
+    The text is large enough to read where the whole picture is seen, and stays inside it. Each
+    track has a color and a number. Beside what is frozen, its seconds are counted down.
     """
     drawn = image.copy()
-    unit = max(image.shape[0], image.shape[1]) / 1000  # px of a picture 1000 px long
     for face in faces:
-        _draw_box(drawn, face, unit)
+        _draw_box(drawn, face)
     for face in faces:  # text last, so that no box crosses it
-        _draw_text(drawn, face, unit)
+        _draw_plate(drawn, _describe(face), near=face)
     return drawn
 
 
-def _draw_box(image: BGRImage, face: Face, unit: float) -> None:
+def draw_status(image: BGRImage, text: str) -> BGRImage:
+    """Return a copy of the picture with a line in its upper left corner."""
+    drawn = image.copy()
+    _draw_plate(drawn, [[(text, TEXT_COLOR)]] if text else [])
+    return drawn
+
+
+def _draw_box(image: BGRImage, face: Face) -> None:
     x1, y1, x2, y2 = (round(value) for value in face.bbox)
-    thickness = max(1, round(2 * unit))
-    cv2.rectangle(image, (x1, y1), (x2, y2), BOX_COLOR, thickness, cv2.LINE_AA)
+    thickness = max(1, round(2 * _unit(image)))
+    cv2.rectangle(image, (x1, y1), (x2, y2), _color(face), thickness, cv2.LINE_AA)
     for x, y in () if face.landmarks is None else face.landmarks:
-        cv2.circle(image, (round(x), round(y)), thickness, BOX_COLOR, cv2.FILLED, cv2.LINE_AA)
+        center = round(float(x)), round(float(y))
+        cv2.circle(image, center, thickness, _color(face), cv2.FILLED, cv2.LINE_AA)
 
 
-def _draw_text(image: BGRImage, face: Face, unit: float) -> None:
-    """Write one line per attribute on a plate under the box, or where there is room."""
-    lines = [str(attribute) for attribute in face.attributes.values()]
+def _describe(face: Face) -> list[Line]:
+    lines: list[Line] = []
+    if face.track_id is not None:
+        lines.append([(f"#{face.track_id}", _color(face))])
+    for name, attribute in face.attributes.items():
+        words = [(str(attribute), TEXT_COLOR)]
+        if name in face.frozen:
+            words.append((f"{math.ceil(face.frozen[name])}s", FAINT_COLOR))
+        lines.append(words)
+    return lines
+
+
+def _color(face: Face) -> Color:
+    return COLORS[((face.track_id or 1) - 1) % len(COLORS)]
+
+
+def _draw_plate(image: BGRImage, lines: Sequence[Line], *, near: Face | None = None) -> None:
+    """Write lines on a plate: by a face where there is room, else in the upper left corner."""
     if not lines:
         return
-    scale = max(0.35, 0.6 * unit)
-    thickness = max(1, round(1.2 * unit))
-    sizes = [cv2.getTextSize(line, FONT, scale, thickness)[0] for line in lines]
-    step = round(1.6 * max(height for _, height in sizes))
-    pad = step // 3
-    width, height = max(width for width, _ in sizes) + 2 * pad, step * len(lines) + pad
-    left, top = _place_plate(image, face, width, height)
-    _draw_plate(image, left, top, width, height)
-    for index, line in enumerate(lines, start=1):
-        origin = (left + pad, top + index * step - pad // 2)
-        cv2.putText(image, line, origin, FONT, scale, TEXT_COLOR, thickness, cv2.LINE_AA)
+    scale = max(0.35, 0.6 * _unit(image))
+    thickness = max(1, round(1.2 * _unit(image)))
+    (space, height), _ = cv2.getTextSize("M", FONT, scale, thickness)
+    widths = [
+        [cv2.getTextSize(word, FONT, scale, thickness)[0][0] + space for word, _ in line]
+        for line in lines
+    ]
+    step, pad = round(1.7 * height), round(0.6 * height)
+    size = max(map(sum, widths)) - space + 2 * pad, step * len(lines) + pad
+    left, top = _place(image, size, near) if near else (0, 0)
+    _darken(image, left, top, *size)
+    for row, (line, line_widths) in enumerate(zip(lines, widths, strict=True), start=1):
+        x, y = left + pad, top + row * step
+        for (word, color), width in zip(line, line_widths, strict=True):
+            cv2.putText(image, word, (x, y), FONT, scale, color, thickness, cv2.LINE_AA)
+            x += width
 
 
-def _place_plate(image: BGRImage, face: Face, width: int, height: int) -> tuple[int, int]:
+def _place(image: BGRImage, size: tuple[int, int], face: Face) -> tuple[int, int]:
     """Return the top left corner of a plate, under the face, else above it, in the picture."""
+    width, height = size
     rows, columns = image.shape[:2]
     x1, y1, _, y2 = (round(value) for value in face.bbox)
     top = y2 if y2 + height <= rows or y1 < height else y1 - height
     return max(0, min(x1, columns - width)), max(0, min(top, rows - height))
 
 
-def _draw_plate(image: BGRImage, left: int, top: int, width: int, height: int) -> None:
+def _darken(image: BGRImage, left: int, top: int, width: int, height: int) -> None:
     """Darken a rectangle, so that text on it is readable on any ground."""
     part = image[top : top + height, left : left + width]
     part[:] = cv2.addWeighted(part, 0.3, np.full_like(part, PLATE_COLOR), 0.7, 0)
+
+
+def _unit(image: BGRImage) -> float:
+    """Return the px of what is one px in a picture 1000 px long."""
+    return max(image.shape[0], image.shape[1]) / 1000

@@ -11,6 +11,14 @@ class ImageError(FaceattrError, ValueError):
     """A picture that cannot be read; the message names the source and the reason."""
 
 
+class SourceError(FaceattrError, OSError):
+    """A video, camera or stream that cannot be opened, or that is lost for good."""
+
+
+class SinkError(FaceattrError, OSError):
+    """A result that cannot be shown or written; the message names the sink and the reason."""
+
+
 class OptionError(FaceattrError, ValueError):
     """An option with a value that it cannot have, or two that exclude each other."""
 

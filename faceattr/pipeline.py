@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -118,6 +118,23 @@ class Pipeline:
         self.load()
         return self._analyze([load_image(image)])[0]
 
+    @property
+    def refresh(self) -> dict[str, float]:
+        """Name of each attribute that is read, to its analyzer's `refresh` in seconds."""
+        return {analyzer.attribute: analyzer.refresh for analyzer in self._analyzers}
+
+    def read(
+        self, image: ImageSource, detections: Sequence[Detection], attributes: Collection[str]
+    ) -> list[dict[str, Attribute]]:
+        """Return these attributes of each of these faces of an image, in their order.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        self.load()
+        asked = [analyzer for analyzer in self._analyzers if analyzer.attribute in attributes]
+        return self._read_attributes([load_image(image)], [detections], asked)
+
     def analyze_many(
         self, images: Iterable[ImageSource], *, errors: str = "raise"
     ) -> list[list[Face] | FaceattrError]:
@@ -164,7 +181,7 @@ class Pipeline:
 
     def _analyze(self, images: Sequence[BGRImage]) -> list[list[Face]]:
         found = [self._detect(image) for image in images]
-        readings = iter(self._read_attributes(images, found))
+        readings = iter(self._read_attributes(images, found, self._analyzers))
         return [[_to_face(one, next(readings)) for one in detections] for detections in found]
 
     def _detect(self, image: BGRImage) -> list[Detection]:
@@ -172,22 +189,25 @@ class Pipeline:
             return list(self._detector.detect(image))
 
     def _read_attributes(
-        self, images: Sequence[BGRImage], found: Sequence[Sequence[Detection]]
+        self,
+        images: Sequence[BGRImage],
+        found: Sequence[Sequence[Detection]],
+        analyzers: Sequence[Analyzer],
     ) -> list[dict[str, Attribute]]:
         """Return the attributes of each face of each image, in one sequence."""
         attributes: list[dict[str, Attribute]] = [{} for detections in found for _ in detections]
-        for spec in dict.fromkeys(analyzer.crop for analyzer in self._analyzers):
+        for spec in dict.fromkeys(analyzer.crop for analyzer in analyzers):
             crops = np.concatenate(
                 [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
             )
-            readers = [analyzer for analyzer in self._analyzers if analyzer.crop == spec]
+            readers = [analyzer for analyzer in analyzers if analyzer.crop == spec]
             size = max(CROP_PIXELS // math.prod(spec.size), 1)
             for start in range(0, len(crops), size):
                 batch = slice(start, start + size)
                 for name, read in _predict(readers, crops[batch]):
                     for face, attribute in zip(attributes[batch], read, strict=True):
                         face[name] = attribute
-        order = [analyzer.attribute for analyzer in self._analyzers]
+        order = [analyzer.attribute for analyzer in analyzers]
         return [{name: face[name] for name in order} for face in attributes]
 
 

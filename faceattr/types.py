@@ -1,4 +1,4 @@
-"""The values that flow through faceattr: images, detections, attributes, faces."""
+"""The values that flow through faceattr: images, frames, detections, attributes, faces."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ Landmarks: TypeAlias = NDArray[np.float32]
 
 Left and right are the viewer's.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture of a stream.
+
+    Attributes:
+        image: (H, W, 3) BGR uint8.
+        index: Number in the source, from 0; numbers are missing where frames were dropped.
+        timestamp: Seconds since the source began; never less than that of the frame before.
+    """
+
+    image: BGRImage = field(compare=False)
+    index: int
+    timestamp: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,8 @@ class Face:
         landmarks: (5, 2) px as in `Landmarks`, or None.
         attributes: Attribute name (``"emotion"``) to what was read.
         track_id: Number of the face's track on a stream, None elsewhere.
+        frozen: Name of each attribute that is not read anew in every frame of a stream, to
+            the seconds until it may be again.
     """
 
     bbox: BBox
@@ -130,6 +147,7 @@ class Face:
     landmarks: Landmarks | None = field(default=None, compare=False)
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     track_id: int | None = None
+    frozen: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face in JSON's own types."""
@@ -139,4 +157,5 @@ class Face:
             "landmarks": None if self.landmarks is None else self.landmarks.tolist(),
             "attributes": {name: read.to_dict() for name, read in self.attributes.items()},
             "track_id": self.track_id,
+            "frozen": {name: float(seconds) for name, seconds in self.frozen.items()},
         }

@@ -3,14 +3,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from faceattr.images import load_image
+from faceattr.sinks import VideoSink
+from faceattr.sources import VideoFile
+from faceattr.types import Frame
 
 
 def faceattr(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -165,3 +172,93 @@ def test_only_what_is_downloaded_has_weights() -> None:
     done = faceattr("weights", "fetch", "emotion")
     assert done.returncode == 1
     assert "'emotion' has no weights to download; those that have: age-vgg" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def clip(astronaut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 12 frames, 10 per second, of a face that moves to the left."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    image = cv2.resize(load_image(astronaut), (320, 320), interpolation=cv2.INTER_AREA)
+    with VideoSink(path, fps=10) as video:
+        for index in range(12):
+            video.write(Frame(np.roll(image, -4 * index, axis=1), index, index / 10), [])
+    return path
+
+
+def test_a_video_becomes_tables_a_copy_and_a_picture(clip: Path, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("a.mp4", "a.csv", "a.jsonl", "a.png")}
+    save, table, lines, plot = files.values()
+    done = faceattr("video", clip, "--save", save, "--csv", table, "--jsonl", lines, "--plot", plot)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "12 frames (0 dropped), 1 faces, looks: emotion 12" in done.stdout
+    assert "happy" in done.stdout
+    assert len(list(VideoFile(save))) == 12
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert [(row["frame"], row["track"]) for row in rows] == [(str(i), "1") for i in range(12)]
+    assert [row["timestamp"] for row in rows[:3]] == ["0.0", "0.1", "0.2"]
+    last = json.loads(lines.read_text().splitlines()[-1])
+    assert last["faces"][0]["attributes"]["emotion"]["label"] == "happy"
+    assert load_image(plot).std() > 10
+
+
+def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "a.jsonl"
+    options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
+    done = faceattr("stream", clip, *options, "--jsonl", lines)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "7 frames (0 dropped), 1 faces, looks: emotion 1" in done.stdout
+    faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
+    assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
+    assert faces[-1]["frozen"]["emotion"] == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stream", "99"], "camera 99 cannot be opened"),
+        (["stream", "CLIP", "--refresh", "age"], "write it like age=2"),
+        (["stream", "CLIP"], "no window can be opened"),
+        (["video", "CLIP", "--save", "a.gif"], "a.gif: the name of a video ends in"),
+    ],
+)
+def test_what_cannot_be_streamed_is_one_line_and_status_1(
+    clip: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    done = faceattr(*(str(clip) if word == "CLIP" else word for word in arguments))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_stream_with_whole_files(
+    clip: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    video, lines = tmp_path / "a.mp4", tmp_path / "a.jsonl"
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (frame, *_) = VideoFile(clip)
+    for index in range(3000):  # more than anyone waits for
+        name = pictures / f"{index:04}.png"
+        name.hardlink_to(pictures / "0000.png") if index else cv2.imwrite(str(name), frame.image)
+    command = ["stream", pictures, "--no-display", "--record", video, "--jsonl", lines]
+    with subprocess.Popen(
+        [sys.executable, "-m", "faceattr", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (lines.exists() and lines.read_text().count("\n") >= 5):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (0, "")
+    assert "frames (0 dropped), 1 faces, looks: emotion" in stdout
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert 5 <= len(written) < 3000
+    assert abs(len(list(VideoFile(video))) - len(written)) <= 1

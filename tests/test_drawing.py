@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from faceattr.drawing import draw_faces
-from faceattr.types import Attribute, BBox, Classification, Estimate, Face
+from faceattr.drawing import COLORS, draw_faces, draw_status
+from faceattr.types import Attribute, BBox, BGRImage, Classification, Estimate, Face
 
 ATTRIBUTES: dict[str, Attribute] = {
     "emotion": Classification({"happy": 1.0}),
     "age": Estimate(30, unit="years"),
 }
+
+
+TRACKED = Face((5, 5, 20, 20), 1.0, attributes=ATTRIBUTES, track_id=1, frozen={"age": 3.2})
 
 
 def test_the_picture_itself_is_left_alone() -> None:
@@ -35,3 +40,39 @@ def test_text_stays_inside_the_picture(bbox: BBox) -> None:
 def test_pictures_of_any_size_can_be_drawn_on(size: tuple[int, int]) -> None:
     face = Face((0, 0, size[1], size[0]), 1.0, np.zeros((5, 2), np.float32), ATTRIBUTES)
     assert draw_faces(np.zeros((*size, 3), np.uint8), [face]).shape == (*size, 3)
+
+
+@pytest.mark.parametrize(("track_id", "index"), [(None, 0), (1, 0), (2, 1), (9, 0)])
+def test_each_track_has_a_color(track_id: int | None, index: int) -> None:
+    face = Face((50, 20, 150, 120), 1.0, track_id=track_id)
+    drawn = draw_faces(np.zeros((200, 300, 3), np.uint8), [face])
+    np.testing.assert_allclose(drawn[70, 50], COLORS[index], atol=30)  # lines are smooth
+
+
+def test_what_is_frozen_has_a_countdown() -> None:
+    def draw(seconds: float) -> BGRImage:
+        face = replace(TRACKED, frozen={"age": seconds})
+        return draw_faces(np.zeros((200, 300, 3), np.uint8), [face])
+
+    np.testing.assert_array_equal(draw(2.1), draw(3.0))
+    assert not np.array_equal(draw(2.0), draw(3.0))
+    assert not np.array_equal(draw(3.0), draw_faces(np.zeros((200, 300, 3), np.uint8), []))
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (270, 0), (0, 170), (270, 170), (400, 300), (-90, -90)])
+def test_number_and_countdown_stay_inside_the_picture(corner: tuple[int, int]) -> None:
+    def count_text(x: float, y: float) -> int:
+        face = replace(TRACKED, bbox=(x, y, x + 30, y + 30))
+        drawn = draw_faces(np.zeros((200, 300, 3), np.uint8), [face])
+        return int((drawn > 140).all(axis=2).sum())
+
+    assert count_text(*corner) == count_text(100, 50) > 100
+
+
+def test_a_status_is_written_into_the_upper_left_corner() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    drawn = draw_status(image, "25 fps")
+    assert drawn[:20, :60].max() == 255
+    assert not drawn[30:].any()
+    assert not image.any()
+    assert not draw_status(image, "").any()

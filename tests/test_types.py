@@ -28,6 +28,7 @@ def test_a_face_is_json_even_if_it_holds_numpy_scalars() -> None:
             "emotion": Classification({"happy": np.float32(1)}),
             "age": Estimate(np.float64(30.5), unit="years"),
         },
+        frozen={"age": np.float64(2.5)},
     )
     assert json.loads(json.dumps(face.to_dict())) == {
         "bbox": [1, 2, 3, 4],
@@ -38,6 +39,7 @@ def test_a_face_is_json_even_if_it_holds_numpy_scalars() -> None:
             "age": {"value": 30.5, "unit": "years", "std": None},
         },
         "track_id": None,
+        "frozen": {"age": 2.5},
     }
 
 

@@ -1,0 +1,322 @@
+"""Frames to faces over time: who is who, and what is known of each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from copy import copy
+from dataclasses import replace
+from itertools import islice, repeat
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
+
+from faceattr.analyzers.base import Analyzer
+from faceattr.detectors import detectors
+from faceattr.detectors.base import Detector
+from faceattr.errors import OptionError
+from faceattr.pipeline import Pipeline
+from faceattr.schedule import Schedule, choose_refresh
+from faceattr.sinks import Sink
+from faceattr.smoothing import Averages, rate
+from faceattr.sources import Source, thin_out
+from faceattr.tracking import IouTracker
+from faceattr.types import Attribute, Detection, Face, Frame
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
+"""Frames with their faces, most confident first; to be closed, as by reading it to its end."""
+
+FAINT = 0.75  # of the confidence that starts a track is enough to continue one
+FEW_LOOKS = 2  # after which the answer of a heavy analyzer counts half
+FPS_FRAMES = 30  # over which the frames per second are measured
+
+
+class LiveAnalysis:
+    """Follows the faces of one stream, and lets each analyzer look at each when it is due.
+
+    Light analyzers look at every face in every frame. Heavy ones, those with a `refresh`, look
+    at a face once it was seen in `frame_threshold` frames in a row; then their answer stands
+    for `time_threshold` seconds.
+
+    Args:
+        actions: Names of analyzers, or analyzers; none of them to follow faces only.
+        detector: Name of a detector, or a detector.
+        freeze: ``"face"`` as above; ``"frame"`` to treat all analyzers as heavy, and to hold
+            the picture while their answer stands; ``"off"`` to treat all as light, without
+            smoothing.
+        frame_threshold: Frames in a row before a heavy analyzer looks at a face.
+        time_threshold: Seconds between two of its looks; None for each analyzer's `refresh`.
+        refresh: The same for single attributes, as in ``{"age": 2.0}``; 0 makes one light.
+        smoothing: Seconds after which an answer counts half in the average that is given,
+            or two looks of a heavy analyzer; 0 to give the last answer as it is.
+        detect_every: Look for faces in every n-th frame, and carry the boxes in between.
+        budget: Largest share of the time that heavy analyzers work in the background.
+        engine: As in `Pipeline`.
+        precision: As in `Pipeline`.
+        threads: As in `Pipeline`.
+
+    Attributes:
+        looks: How many faces were looked at, by name of the attribute.
+        num_frames: Frames so far.
+
+    Raises:
+        UnknownNameError: A name is in no registry; the message suggests the nearest.
+        OptionError: Two actions read the same attribute, or an option is out of range.
+    """
+
+    def __init__(
+        self,
+        actions: str | Sequence[str | Analyzer] = ("emotion",),
+        *,
+        detector: str | Detector = "mtcnn",
+        freeze: str = "face",
+        frame_threshold: int = 5,
+        time_threshold: float | None = None,
+        refresh: Mapping[str, float] | None = None,
+        smoothing: float = 0.5,
+        detect_every: int = 1,
+        budget: float = 0.5,
+        engine: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        _check("frame_threshold", frame_threshold, smallest=1)
+        _check("smoothing", smoothing, smallest=0)
+        _check("detect_every", detect_every, smallest=1)
+        _check("budget", budget, smallest=0.01)
+        finder = copy(detectors.get(detector)() if isinstance(detector, str) else detector)
+        self._tracker = IouTracker(min_confidence=finder.threshold)
+        finder.threshold *= FAINT
+        self._pipeline = Pipeline(
+            actions, detector=finder, engine=engine, precision=precision, threads=threads
+        )
+        self._refresh = choose_refresh(self._pipeline.refresh, freeze, time_threshold, refresh)
+        self._schedule = Schedule(self._refresh, frame_threshold=frame_threshold)
+        self._known = Averages(
+            {
+                name: max(smoothing, FEW_LOOKS * seconds) if smoothing and freeze != "off" else 0
+                for name, seconds in self._refresh.items()
+            }
+        )
+        self._hold = max(self._refresh.values(), default=0.0) if freeze == "frame" else 0.0
+        self._detect_every = detect_every
+        self._budget = budget
+
+        self.looks = Counter(dict.fromkeys(self._refresh, 0))
+        self.num_frames = 0
+        self._timestamps: deque[float] = deque(maxlen=FPS_FRAMES)
+        self._shown: Frame | None = None
+        self._faces: dict[int, Detection] = {}  # by track id
+        self._held_until = -math.inf
+        self._job: _Job | None = None
+        self._rest_until = -math.inf
+
+    @property
+    def num_tracks(self) -> int:
+        """Faces so far."""
+        return self._tracker.num_started
+
+    @property
+    def status(self) -> str:
+        """Frames per second, faces, and looks of each analyzer, in one line."""
+        seconds = self._timestamps[-1] - self._timestamps[0] if self._timestamps else 0.0
+        fps = (len(self._timestamps) - 1) / seconds if seconds else 0.0
+        looks = (f"{name} {count}x" for name, count in self.looks.items())
+        return "   ".join([f"{fps:.0f} fps", f"{len(self._faces)} faces", *looks])
+
+    def load(self) -> None:
+        """Make everything ready; else the first frame does it."""
+        self._pipeline.load()
+
+    def run(self, frames: Iterable[Frame], *, background: bool = False) -> Results:
+        """Yield each frame with its faces, the most confident first.
+
+        Args:
+            frames: Of the stream.
+            background: Let heavy analyzers work on a thread of their own, and go on with what
+                is known. Else each frame waits for them, and the results depend on nothing
+                but the frames.
+
+        Raises:
+            PluginError: The detector or an analyzer fails.
+        """
+        self.load()
+        with ThreadPoolExecutor(1) if background and not self._hold else _AtOnce() as worker:
+            for frame in frames:
+                yield self._step(frame, worker)
+
+    def _step(self, frame: Frame, worker: Executor) -> tuple[Frame, list[Face]]:
+        self._timestamps.append(frame.timestamp)
+        if self._shown is None or frame.timestamp >= self._held_until:
+            self._faces = self._follow(frame)
+            self._shown = frame
+            self._schedule.see(self._faces)
+            self._look(frame, worker)
+            self._forget_lost()
+        self.num_frames += 1
+        return replace(frame, image=self._shown.image), self._describe(now=frame.timestamp)
+
+    def _follow(self, frame: Frame) -> dict[int, Detection]:
+        """Find the faces of the frame, or tell where they are from where they were going."""
+        if self._shown is not None and self._shown.image.shape != frame.image.shape:
+            (old_height, old_width), (height, width) = (
+                picture.image.shape[:2] for picture in (self._shown, frame)
+            )
+            self._tracker.rescale(width / old_width, height / old_height)
+        if self.num_frames % self._detect_every:
+            return self._tracker.carry()
+        return self._tracker.update(self._pipeline.detect(frame.image))
+
+    def _look(self, frame: Frame, worker: Executor) -> None:
+        """Let the analyzers look at the faces that are due."""
+        light = [name for name, seconds in self._refresh.items() if not seconds]
+        heavy = [name for name, seconds in self._refresh.items() if seconds]
+        now = frame.timestamp
+        self._learn(self._carry_out(self._plan(frame, light)))
+        if self._job is None and now >= self._rest_until and (looks := self._plan(frame, heavy)):
+            self._job = _Job(now, worker.submit(self._carry_out, looks))
+        if self._job is not None and self._job.answers.done():
+            self._learn(self._job.answers.result())
+            self._rest_until = now + (now - self._job.started) * (1 / self._budget - 1)
+            self._job = None
+            if self._hold:
+                self._held_until = now + self._hold
+                self._schedule.start_over()
+
+    def _plan(self, frame: Frame, names: Sequence[str]) -> list[_Look]:
+        """Return the looks that are due, one for all the analyzers that look at the same faces."""
+        together: dict[tuple[int, ...], list[str]] = {}
+        for name in names:
+            due = self._schedule.due(name, self._faces, now=frame.timestamp)
+            if due:
+                self._schedule.mark(name, due, now=frame.timestamp)
+                self.looks[name] += len(due)
+                together.setdefault(tuple(due), []).append(name)
+        return [
+            _Look(frame, {track_id: self._faces[track_id] for track_id in due}, names)
+            for due, names in together.items()
+        ]
+
+    def _carry_out(self, looks: Sequence[_Look]) -> list[_Answer]:
+        """Return what the analyzers say; all that may happen on another thread."""
+        answers: list[_Answer] = []
+        for frame, faces, names in looks:
+            detections = list(faces.values())
+            read = self._pipeline.read(frame.image, detections, names)
+            qualities = rate(frame.image, detections)
+            answers += map(_Answer, faces, read, qualities, repeat(frame.timestamp))
+        return answers
+
+    def _learn(self, answers: Iterable[_Answer]) -> None:
+        for track_id, attributes, quality, timestamp in answers:
+            for name, attribute in attributes.items():
+                self._known.add(track_id, name, attribute, quality=quality, now=timestamp)
+
+    def _forget_lost(self) -> None:
+        self._schedule.keep(self._tracker.track_ids)
+        self._known.keep(self._tracker.track_ids)
+
+    def _describe(self, *, now: float) -> list[Face]:
+        """Return the faces with what is known of them."""
+        faces = []
+        for track_id, detection in self._faces.items():
+            known = self._known.of(track_id)
+            attributes = {name: known[name] for name in self._refresh if name in known}
+            frozen = {
+                name: self._schedule.frozen(name, track_id, now=now)
+                for name in attributes
+                if self._refresh[name]
+            }
+            faces.append(
+                Face(
+                    detection.bbox,
+                    detection.confidence,
+                    detection.landmarks,
+                    attributes,
+                    track_id,
+                    frozen,
+                )
+            )
+        return faces
+
+
+def play(
+    live: LiveAnalysis,
+    source: Source,
+    sinks: Sequence[Sink] = (),
+    *,
+    max_frames: int | None = None,
+    max_fps: float | None = None,
+) -> Results:
+    """Yield each frame of a source with its faces, after all sinks have got them.
+
+    At the end, also that by an error or Ctrl-C, the source and every sink are closed.
+
+    Args:
+        live: Analyzes the frames; in the background if the source is live.
+        source: Read to its end, or until a sink is done.
+        sinks: Where results go.
+        max_frames: Stop after so many.
+        max_fps: Leave frames out that come faster.
+
+    Raises:
+        SourceError: The source is lost.
+        SinkError: A sink cannot show or write a result.
+        PluginError: The detector or an analyzer fails.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(source)
+        for sink in sinks:
+            stack.enter_context(sink)
+        live.load()  # before a camera begins to count
+        results = live.run(thin_out(source, max_fps), background=source.live)
+        stack.enter_context(closing(results))
+        for frame, faces in islice(results, max_frames):
+            for sink in sinks:
+                sink.write(frame, faces)
+            yield frame, faces
+            if any(sink.done for sink in sinks):
+                return
+
+
+class _Look(NamedTuple):
+    """Faces of a frame, by track id, that some analyzers look at together."""
+
+    frame: Frame
+    faces: Mapping[int, Detection]
+    attributes: Sequence[str]
+
+
+class _Answer(NamedTuple):
+    """What was read off a face, and how much there was to see of it."""
+
+    track_id: int
+    attributes: Mapping[str, Attribute]
+    quality: float
+    timestamp: float
+
+
+class _Job(NamedTuple):
+    """Looks that are being carried out."""
+
+    started: float
+    answers: Future[list[_Answer]]
+
+
+class _AtOnce(Executor):
+    """Does what it is told before it returns."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """See the base class."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _check(name: str, value: float, *, smallest: float) -> None:
+    if not value >= smallest:
+        raise OptionError(f"{name} is {value}; it must be at least {smallest}")

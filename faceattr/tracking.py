@@ -1,0 +1,171 @@
+"""Detections to track ids that last from frame to frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from faceattr.types import BBox, Detection
+
+Vector = NDArray[np.float64]
+"""(2,) x and y in px."""
+
+TRUST = 0.8  # in the expected place of a face, for each update that has missed it
+AGILITY = 0.3  # share of what was measured in the new velocity; the rest is the old one
+
+
+class IouTracker:
+    """Follows faces by the overlap of their boxes with where they were going.
+
+    Args:
+        min_iou: Smallest overlap of a face with its expected place, as a share of their union.
+        max_missed: Updates in a row that a face may miss before its track ends.
+        min_confidence: Smallest confidence of a detection that starts a track; a fainter
+            one only continues a track.
+
+    Attributes:
+        num_started: Tracks so far.
+
+    Reference: Bewley et al., Simple online and realtime tracking, ICIP 2016; faint
+    detections as in Zhang et al., ByteTrack, ECCV 2022.
+    """
+
+    def __init__(
+        self, *, min_iou: float = 0.2, max_missed: int = 10, min_confidence: float = 0.0
+    ) -> None:
+        self._min_iou = min_iou
+        self._max_missed = max_missed
+        self._min_confidence = min_confidence
+        self._tracks: dict[int, _Track] = {}
+        self.num_started = 0
+
+    @property
+    def track_ids(self) -> Collection[int]:
+        """The tracks that go on, those of faces now missing among them."""
+        return self._tracks.keys()
+
+    def update(self, detections: Sequence[Detection]) -> dict[int, Detection]:
+        """Return the detections of the next frame by track id, in their order.
+
+        Those that are too faint to start a track are left out.
+        """
+        self._advance()
+        followed = self._match(detections)
+        found: dict[int, Detection] = {}
+        for index, detection in enumerate(detections):
+            if index in followed:
+                self._tracks[followed[index]].follow(detection)
+                found[followed[index]] = detection
+            elif detection.confidence >= self._min_confidence:
+                found[self._start(detection)] = detection
+        self._drop_lost(found)
+        return found
+
+    def carry(self) -> dict[int, Detection]:
+        """Return where the faces of the last update should be in the next frame, by track id."""
+        self._advance()
+        return {
+            track_id: track.expected
+            for track_id, track in self._tracks.items()
+            if not track.num_missed
+        }
+
+    def rescale(self, x: float, y: float) -> None:
+        """Go on in pictures that are so many times as wide and as high."""
+        for track in self._tracks.values():
+            track.detection = _moved(track.detection, scale=np.array([x, y]))
+            track.velocity *= (x, y)
+
+    def _advance(self) -> None:
+        for track in self._tracks.values():
+            track.num_frames += 1
+
+    def _match(self, detections: Sequence[Detection]) -> dict[int, int]:
+        """Return which detection (by its index) continues which track: most overlap in all."""
+        track_ids = list(self._tracks)
+        overlap = overlaps(
+            [detection.bbox for detection in detections],
+            [track.expected.bbox for track in self._tracks.values()],
+        )
+        overlap[overlap < self._min_iou] = 0
+        overlap *= [TRUST**track.num_missed for track in self._tracks.values()]
+        rows, columns = linear_sum_assignment(overlap, maximize=True)
+        return {
+            int(row): track_ids[column]
+            for row, column in zip(rows, columns, strict=True)
+            if overlap[row, column] > 0
+        }
+
+    def _start(self, detection: Detection) -> int:
+        self.num_started += 1
+        self._tracks[self.num_started] = _Track(detection)
+        return self.num_started
+
+    def _drop_lost(self, found: Collection[int]) -> None:
+        for track_id in self._tracks.keys() - found:
+            self._tracks[track_id].num_missed += 1
+            if self._tracks[track_id].num_missed > self._max_missed:
+                del self._tracks[track_id]
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is known of a face that is followed.
+
+    Attributes:
+        detection: The last one.
+        velocity: Of the box's center, in px per frame.
+        num_frames: Frames since the detection.
+        num_missed: Updates since the detection.
+    """
+
+    detection: Detection
+    velocity: Vector = field(default_factory=lambda: np.zeros(2))
+    num_frames: int = 0
+    num_missed: int = 0
+
+    @property
+    def expected(self) -> Detection:
+        """The last detection, moved to where the face should be by now."""
+        return _moved(self.detection, shift=self.velocity * self.num_frames)
+
+    def follow(self, detection: Detection) -> None:
+        """Go on from here."""
+        measured = (_center(detection) - _center(self.detection)) / self.num_frames
+        self.velocity += AGILITY * (measured - self.velocity)
+        self.detection = detection
+        self.num_frames = self.num_missed = 0
+
+
+def overlaps(a: Sequence[BBox], b: Sequence[BBox]) -> NDArray[np.float64]:
+    """Return the (A, B) overlap of each box with each, as a share of their union."""
+    ax1, ay1, ax2, ay2 = np.array(a, np.float64).reshape(-1, 4).T[:, :, None]
+    bx1, by1, bx2, by2 = np.array(b, np.float64).reshape(-1, 4).T[:, None]
+    width = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
+    height = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
+    common = width * height
+    share: NDArray[np.float64] = common / (
+        (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - common
+    )
+    return share
+
+
+def _center(detection: Detection) -> Vector:
+    x1, y1, x2, y2 = detection.bbox
+    return np.array([x1 + x2, y1 + y2]) / 2
+
+
+def _moved(
+    detection: Detection, *, scale: Vector | float = 1.0, shift: Vector | float = 0.0
+) -> Detection:
+    """Return the detection in a picture that is scaled, then shifted."""
+    corners = np.array(detection.bbox).reshape(2, 2) * scale + shift
+    landmarks = detection.landmarks
+    if landmarks is not None:
+        landmarks = (landmarks * scale + shift).astype(np.float32)
+    x1, y1, x2, y2 = corners.ravel().tolist()
+    return replace(detection, bbox=(x1, y1, x2, y2), landmarks=landmarks)
