@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.boxes import suppress
 from faceattr.detectors.base import Detector
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
@@ -45,7 +46,6 @@ NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
 PNET_CONFIDENCE, RNET_CONFIDENCE = 0.6, 0.7
 RNET_DOUBT = 0.5  # quick and exact answers to 3000 proposals differ by 0.04 at most
 OVERLAP_IN_LEVEL, OVERLAP = 0.5, 0.7
-BLOCK = 64  # boxes compared at a time, so that all is in the processor's cache
 
 
 class Candidates(NamedTuple):
@@ -72,12 +72,12 @@ class MtcnnDetector(Detector):
 
     def load(self, engine: Engine) -> None:
         """See the base class."""
-        pnet, rnet = _network("pnet", networks.pnet()), _network("rnet", networks.rnet())
+        pnet, rnet = read_network("pnet", networks.pnet()), read_network("rnet", networks.rnet())
         self._quick_pnet = engine.compile(pnet)
         self._quick_rnet = engine.compile(rnet)
         self._pnet = engine.compile(pnet, precision="f32")
         self._rnet = engine.compile(rnet, precision="f32")
-        self._onet = engine.compile(_network("onet", networks.onet()), precision="f32")
+        self._onet = engine.compile(read_network("onet", networks.onet()), precision="f32")
         self._pool = ThreadPoolExecutor(min(WORKERS, engine.threads or WORKERS))
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
@@ -100,7 +100,7 @@ class MtcnnDetector(Detector):
         if not levels:
             return Candidates(np.empty((0, 4)), np.empty(0, np.float32))
         candidates = Candidates(*map(np.concatenate, zip(*levels, strict=True)))
-        return candidates.pick(suppress(candidates, OVERLAP))
+        return candidates.pick(suppress(*candidates, OVERLAP))
 
     def _refine(self, picture: Picture, candidates: Candidates) -> Candidates:
         """Look again at each proposal, exactly if it may be a face, and move its sides."""
@@ -120,7 +120,7 @@ class MtcnnDetector(Detector):
         answer = self._rnet(crops)
         refined = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
         refined = refined.pick(refined.scores > RNET_CONFIDENCE)
-        return refined.pick(suppress(refined, OVERLAP))
+        return refined.pick(suppress(*refined, OVERLAP))
 
     def _decide(self, picture: Picture, candidates: Candidates) -> list[Detection]:
         """Look closest at what is left, and place the landmarks."""
@@ -131,7 +131,7 @@ class MtcnnDetector(Detector):
         decided = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
         landmarks = place_landmarks(squares, answer[:, 6:])
         sure = np.flatnonzero(decided.scores > self.threshold)
-        kept = sure[suppress(decided.pick(sure), OVERLAP, of_smaller=True)]
+        kept = sure[suppress(*decided.pick(sure), OVERLAP, of_smaller=True)]
         return [
             Detection(
                 tuple(decided.boxes[row].tolist()), float(decided.scores[row]), landmarks[row]
@@ -257,45 +257,7 @@ def proposals(answer: NDArray[np.float32], scale: float) -> Candidates:
     cells = np.hstack([corners + 1, corners + CELL]).astype(np.float64)
     boxes = (cells + answer[rows, columns, 2:6] * (CELL - 1)) / scale
     candidates = Candidates(boxes, scores[rows, columns])
-    return candidates.pick(suppress(candidates, OVERLAP_IN_LEVEL))
-
-
-def suppress(
-    candidates: Candidates, max_overlap: float, *, of_smaller: bool = False
-) -> NDArray[np.intp]:
-    """Return the rows that no surer row overlaps, the surest first.
-
-    Args:
-        candidates: Boxes and scores.
-        max_overlap: Largest overlap that is allowed, as a share.
-        of_smaller: Share of the smaller of the two areas, not of their union.
-    """
-    order = np.argsort(candidates.scores.astype(np.float64))[::-1]  # equals as in the package
-    boxes = candidates.boxes[order]
-    free = np.ones(len(boxes), bool)
-    for start in range(0, len(boxes), BLOCK):
-        block = slice(start, start + BLOCK)
-        overlap = overlaps(boxes[block], boxes[: start + BLOCK], of_smaller=of_smaller)
-        first = (overlap > max_overlap).argmax(axis=1)
-        free[block] = first == np.arange(start, start + len(first))  # it is the row itself
-    return order[free]
-
-
-def overlaps(a: Array, b: Array, *, of_smaller: bool = False) -> NDArray[np.float64]:
-    """Return the (A, B) overlap of each box with each, as a share of their union.
-
-    Args:
-        a: (A, 4) boxes.
-        b: (B, 4) boxes.
-        of_smaller: Share of the smaller of the two areas instead.
-    """
-    ax1, ay1, ax2, ay2 = a.T[:, :, None]
-    bx1, by1, bx2, by2 = b.T[:, None]
-    width = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
-    height = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
-    common = width * height
-    area_a, area_b = (ax2 - ax1) * (ay2 - ay1), (bx2 - bx1) * (by2 - by1)
-    return common / (np.minimum(area_a, area_b) if of_smaller else area_a + area_b - common)
+    return candidates.pick(suppress(*candidates, OVERLAP_IN_LEVEL))
 
 
 def face_probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -328,7 +290,7 @@ def place_landmarks(boxes: Array, shares: Array) -> NDArray[np.float32]:
     return (points * sides + boxes[:, None, :2] - 1).astype(np.float32)
 
 
-def _network(name: str, layers: Sequence[Layer]) -> Network:
+def read_network(name: str, layers: Sequence[Layer]) -> Network:
     """Return the network with the weights of the installed mtcnn package.
 
     The package takes RGB in [-1, 1], lays pictures out by columns where they become
