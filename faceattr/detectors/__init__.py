@@ -9,7 +9,12 @@ detectors: Registry[Detector] = Registry(
     kind="detector",
     group="faceattr.detectors",
     builtin={
+        "dlib-cnn": "faceattr.detectors.dlib:DlibCnnDetector",
+        "dlib-hog": "faceattr.detectors.dlib:DlibHogDetector",
         "haar": "faceattr.detectors.haar:HaarDetector",
         "mtcnn": "faceattr.detectors.mtcnn:MtcnnDetector",
+        "ssd": "faceattr.detectors.ssd:SsdDetector",
+        "whole": "faceattr.detectors.whole:WholeDetector",
+        "yunet": "faceattr.detectors.yunet:YunetDetector",
     },
 )

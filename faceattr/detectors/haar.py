@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
 import cv2.data
-import numpy as np
 
 from faceattr.detectors.base import Detector
+from faceattr.detectors.calibration import Framing, Logistic
+from faceattr.detectors.pyramid import resize
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.types import BGRImage, Detection
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SMALLEST_FACE = 24.0  # px, the window of the cascade
+SMALLEST_FACE = 24.0  # px, the window of the cascade, and by little more as high
 MOST_PIXELS = 1_000_000  # of the picture that is searched, where min_face is not given
 SCALE_STEP = 1.1  # between two sizes of the window
-MIN_NEIGHBORS = 5  # windows that must agree on a face
-EVEN_SCORE = 3.0  # sum of the last stage at which a window is as often a face as not
+MIN_NEIGHBORS = 3  # windows that must agree on a face
+SCORES = Logistic(even=3.7, slope=0.84)  # of the sum of the last stage
+FRAMING = Framing(right=0.0, down=0.02, wider=0.795, higher=1.03)
 
 
 class HaarDetector(Detector):
@@ -41,20 +44,17 @@ class HaarDetector(Detector):
                 f"OpenCV {cv2.__version__} comes without {CASCADE}; "
                 "pip install 'opencv-python>=4.10,<5'"
             )
-        self._path = str(path)
+        self._windows = _Windows(path)
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
         scale = _search_scale(image.shape, min_face)
-        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        if scale < 1:
-            gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if min(gray.shape) < SMALLEST_FACE:
+        level = cv2.cvtColor(resize(image, scale), cv2.COLOR_BGR2GRAY)
+        if min(level.shape) < SMALLEST_FACE:
             return []
         smallest = round(max(SMALLEST_FACE, (min_face or 0) * scale))
-        # a cascade is not safe to share between threads, and quick to read
-        boxes, _, scores = cv2.CascadeClassifier(self._path).detectMultiScale3(
-            gray,
+        boxes, _, scores = self._windows.cascade.detectMultiScale3(
+            level,
             scaleFactor=SCALE_STEP,
             minNeighbors=MIN_NEIGHBORS,
             minSize=(smallest, smallest),
@@ -62,16 +62,23 @@ class HaarDetector(Detector):
         )
         return [
             Detection(
-                bbox=(x / scale, y / scale, (x + width) / scale, (y + height) / scale),
-                confidence=float(1 / (1 + np.exp(EVEN_SCORE - score))),
+                FRAMING.apply((x / scale, y / scale, (x + width) / scale, (y + height) / scale)),
+                SCORES.confidence(score),
             )
             for (x, y, width, height), score in zip(boxes, scores, strict=True)
         ]
 
 
+class _Windows(threading.local):
+    """OpenCV's cascade, which keeps a picture's state in it: one for each thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.cascade = cv2.CascadeClassifier(str(path))
+
+
 def _search_scale(shape: tuple[int, ...], min_face: float | None) -> float:
-    """Return how much to shrink a picture of that height and width."""
+    """Return how much to scale a picture of that height and width before it is searched."""
     if min_face is not None:
-        return min(1.0, SMALLEST_FACE / min_face)
+        return SMALLEST_FACE / min_face
     height, width = shape[:2]
     return float(min(1.0, (MOST_PIXELS / (height * width)) ** 0.5))

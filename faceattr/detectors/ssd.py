@@ -1,0 +1,108 @@
+"""OpenCV's SSD for faces: ten residual layers, known as res10."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceattr.detectors.base import Detector
+from faceattr.detectors.pyramid import levels, resize
+from faceattr.engines.base import Engine
+from faceattr.types import BGRImage, Detection
+from faceattr.weights import Weights, fetch
+
+SSD = Weights(
+    filename="opencv_face_detector_uint8.pb",
+    sources=(
+        "https://raw.githubusercontent.com/opencv/opencv_3rdparty/"
+        "dnn_samples_face_detector_20180220_uint8/opencv_face_detector_uint8.pb",
+    ),
+    sha256="5c71d752ef2cbf2f457ac82fdd580fcb2522fd04c5efdaed18eb6d9e2843fbed",
+    num_bytes=2_727_750,
+    license="Apache-2.0; data not published",
+    card="models/detectors/README.md",
+)
+SSD_GRAPH = Weights(
+    filename="opencv_face_detector.pbtxt",
+    sources=(
+        "https://raw.githubusercontent.com/opencv/opencv_extra/4.x/testdata/dnn/"
+        "opencv_face_detector.pbtxt",
+        "https://raw.githubusercontent.com/opencv/opencv/master/samples/dnn/face_detector/"
+        "opencv_face_detector.pbtxt",
+    ),
+    sha256="5397808362fc6fb7c4044484848e297b22449d913a267fa7f8bd9d86dce29144",
+    num_bytes=34_912,
+    license="Apache-2.0",
+    card="models/detectors/README.md",
+)
+
+SIDE = 300  # px of the square pictures that the network was trained on
+SIDE_STEP = 64  # px; by multiples of it more, sides are halved and padded inside as 300 is
+MEAN_BGR = (104, 177, 123)  # of the training pictures
+SMALLEST_FACE = 20.0  # px of a level
+GOOD_SIZES = (SMALLEST_FACE, 180.0)  # px of a level; boxes of larger faces need a side of 300
+STEP = 4.0  # between two levels
+LONGER_SIDE = 2 * SIDE  # px of the first level, where min_face is not given
+
+
+class SsdDetector(Detector):
+    """OpenCV's res10 SSD; good at large faces, no landmarks of its own.
+
+    Reference: Liu et al., SSD: single shot multibox detector, ECCV 2016.
+    """
+
+    default_threshold = 0.5
+
+    def load(self, engine: Engine) -> None:
+        """See the base class."""
+        self._network = _Network(fetch(SSD), fetch(SSD_GRAPH))
+
+    def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
+        """See the base class."""
+        finest = (
+            LONGER_SIDE / max(image.shape[:2]) if min_face is None else SMALLEST_FACE / min_face
+        )
+        return [
+            detection
+            for level in levels(
+                image.shape, finest, step=STEP, last_side=SIDE, good_sizes=GOOD_SIZES
+            )
+            for row in self._network(_padded(resize(image, level.scale)))
+            if level.reports((detection := _detection(row, level.scale)).bbox)
+        ]
+
+
+def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
+    """Return the scale of the first level for a picture of that height and width."""
+    return LONGER_SIDE / max(shape[:2]) if min_face is None else SMALLEST_FACE / min_face
+
+
+class _Network(threading.local):
+    """The network, which keeps a picture's state in it: one for each thread."""
+
+    def __init__(self, weights: Path, graph: Path) -> None:
+        self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
+
+    def __call__(self, image: BGRImage) -> NDArray[np.float64]:
+        """Return (N, 5): score; x1, y1, x2, y2 in px."""
+        height, width = image.shape[:2]
+        self._net.setInput(cv2.dnn.blobFromImage(image, mean=MEAN_BGR))
+        rows = self._net.forward()[0, 0, :, 2:]
+        return rows * np.array([1, width, height, width, height])
+
+
+def _padded(image: BGRImage) -> BGRImage:
+    """Return the image with a margin below and to the right, so that the sides suit the network."""
+    below, right = (
+        SIDE - side if side < SIDE else (SIDE - side) % SIDE_STEP for side in image.shape[:2]
+    )
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=MEAN_BGR)
+
+
+def _detection(row: NDArray[np.float64], scale: float) -> Detection:
+    x1, y1, x2, y2 = (row[1:] / scale).tolist()
+    return Detection((x1, y1, x2, y2), float(row[0]))
