@@ -131,28 +131,39 @@ def analyze(
 
     A picture that cannot be read is reported, the others go on, and the exit status is 1.
     """
-    if as_json and as_csv:
-        raise OptionError("--json and --csv exclude each other; choose one")
-    sources = find_images(paths)
     pipeline = Pipeline(_split(actions), detector=detector, engine=engine, precision=precision)
-    pictures = PictureFolder(save) if save else None
-    results, errors = [], []
-    for result in _with_progress(pipeline.analyze_each(sources), len(sources)):
-        if result.error is not None:
-            errors.append(result.error)
-        elif pictures:
-            try:
-                pictures.write(result)
-            except FaceattrError as error:
-                errors.append(error)
-        results.append(replace(result, image=None))  # the px of many pictures fill the memory
-    if as_json:
-        print(to_json(results))
-    elif as_csv:
-        write_csv(results, sys.stdout)
-    else:
-        _print_table(results)
-    _exit_with(errors)
+    _run(pipeline, paths, as_json=as_json, as_csv=as_csv, save=save)
+
+
+@app.command()
+def detect(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, globs or http(s) URLs.")],
+    detector: DetectorName = "mtcnn",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Smallest confidence of a face.")
+    ] = None,
+    min_face: Annotated[
+        float | None,
+        typer.Option(help="Smallest face in px, or below 1 as a share of the shorter side."),
+    ] = None,
+    max_faces: Annotated[int | None, typer.Option(help="Only the most confident ones.")] = None,
+    tile_size: Annotated[
+        int | None, typer.Option(help="Search large pictures in tiles of so many px.")
+    ] = None,
+    engine: EngineName = None,
+    precision: PrecisionName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write annotated pictures here.")
+    ] = None,
+) -> None:
+    """Find the faces of pictures, without reading anything off them."""
+    finder = detectors.get(detector)(
+        threshold=threshold, min_face=min_face, max_faces=max_faces, tile_size=tile_size
+    )
+    pipeline = Pipeline([], detector=finder, engine=engine, precision=precision)
+    _run(pipeline, paths, as_json=as_json, as_csv=as_csv, save=save)
 
 
 @app.command()
@@ -263,6 +274,33 @@ def list_plugins() -> None:
         for name in registry:
             table.add_row(name, *_describe(registry, name))
         Console().print(table)
+
+
+def _run(
+    pipeline: Pipeline, paths: Sequence[str], *, as_json: bool, as_csv: bool, save: Path | None
+) -> None:
+    """Let pictures through the pipeline and print what comes out."""
+    if as_json and as_csv:
+        raise OptionError("--json and --csv exclude each other; choose one")
+    sources = find_images(paths)
+    pictures = PictureFolder(save) if save else None
+    results, errors = [], []
+    for result in _with_progress(pipeline.analyze_each(sources), len(sources)):
+        if result.error is not None:
+            errors.append(result.error)
+        elif pictures:
+            try:
+                pictures.write(result)
+            except FaceattrError as error:
+                errors.append(error)
+        results.append(replace(result, image=None))  # the px of many pictures fill the memory
+    if as_json:
+        print(to_json(results))
+    elif as_csv:
+        write_csv(results, sys.stdout)
+    else:
+        _print_table(results)
+    _exit_with(errors)
 
 
 @weights_app.command("list")

@@ -20,7 +20,7 @@ from faceattr.sources import VideoFile
 from faceattr.types import Frame
 
 
-def faceattr(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def faceattr(*arguments: str | float | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "faceattr", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -262,3 +262,17 @@ def test_a_signal_ends_a_stream_with_whole_files(
     written = [json.loads(line) for line in lines.read_text().splitlines()]
     assert 5 <= len(written) < 3000
     assert abs(len(list(VideoFile(video))) - len(written)) <= 1
+
+
+def test_faces_are_found_without_reading_them(astronaut: Path) -> None:
+    done = faceattr("detect", astronaut, "--json", "--max-faces", 1, "--min-face", 0.1)
+    (found,) = json.loads(done.stdout)
+    (face,) = found["faces"]
+    assert face["attributes"] == {}
+    assert len(face["landmarks"]) == 5
+    none = faceattr("detect", astronaut, "--min-face", 500)
+    assert "nobody" in none.stdout
+    assert (
+        "min_face is -1.0; it must be above 0"
+        in faceattr("detect", astronaut, "--min-face", "-1").stderr
+    )

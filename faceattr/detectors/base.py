@@ -111,7 +111,8 @@ def _distinct(found: Sequence[Detection]) -> list[Detection]:
     """Return one detection of each face, the most confident first."""
     boxes = np.array([detection.bbox for detection in found]).reshape(-1, 4)
     scores = np.array([detection.confidence for detection in found])
-    return [found[row] for row in suppress(boxes, scores, MAX_OVERLAP, of_smaller=True)]
+    rows = suppress(boxes, scores, MAX_OVERLAP, of_smaller=True)
+    return [found[row] for row in sorted(rows, key=lambda row: (-scores[row], row))]
 
 
 def _longer_side(bbox: BBox) -> float:
