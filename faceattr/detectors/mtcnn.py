@@ -166,7 +166,8 @@ class Picture:
     def level(self, scale: float) -> NDArray[np.float32]:
         """Return the picture in another size, each px the mean of those that it covers.
 
-        OpenCV takes as long for small levels as for large ones: it reads the whole picture.
+        OpenCV reads all of the picture for the smallest level; from sums, only what that
+        level needs is read.
         """
         width, height = (self._limits * scale).astype(int).tolist()
         rows, columns = self._pixels.shape[:2]
@@ -206,7 +207,7 @@ def between(values: Array, x: Array, y: Array) -> Array:
     height, width, channels = values.shape
     left = np.clip(x, 0, width - 2).astype(np.intp)
     top = np.clip(y, 0, height - 2).astype(np.intp)
-    exact = np.result_type(values, np.float32)  # float32, or float64 for integers
+    exact = np.result_type(values, np.float32)  # float32 for bytes, float64 for sums
     right = np.repeat((x - left)[:, None].astype(exact), channels, axis=2)
     below = (y - top)[:, :, None].astype(exact)
 
@@ -231,7 +232,8 @@ def pyramid(shape: tuple[int, ...], min_face: float | None) -> list[float]:
     Args:
         shape: Height and width of the picture in px.
         min_face: Smallest face to look for, in px; None for 20, or so much more that the
-            finest level has no more than `MOST_PIXELS`.
+            finest level has no more than `MOST_PIXELS`. Faces that would need a level of
+            more than `MOST_PIXELS_ASKED` are not looked for.
     """
     height, width = shape[:2]
     if min_face is None:
