@@ -73,9 +73,9 @@ class MtcnnDetector(Detector):
     def load(self, engine: Engine) -> None:
         """See the base class."""
         pnet, rnet = read_network("pnet", networks.pnet()), read_network("rnet", networks.rnet())
-        self._quick_pnet = engine.compile(pnet)
-        self._quick_rnet = engine.compile(rnet)
-        self._pnet = engine.compile(pnet, precision="f32")
+        self._quick_pnet = engine.compile(pnet, callers=WORKERS)
+        self._quick_rnet = engine.compile(rnet, callers=WORKERS)
+        self._pnet = engine.compile(pnet, precision="f32", callers=WORKERS)
         self._rnet = engine.compile(rnet, precision="f32")
         self._onet = engine.compile(read_network("onet", networks.onet()), precision="f32")
         self._pool = ThreadPoolExecutor(min(WORKERS, engine.threads or WORKERS))

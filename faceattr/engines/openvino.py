@@ -6,6 +6,8 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,7 +37,7 @@ class OpenVinoEngine(Engine):
     weights in half precision unless it is for ``"f32"``. Later its weights are not asked for.
     """
 
-    def build(self, network: Network, precision: Precision) -> Compiled:
+    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
         """See the base class."""
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -43,11 +45,12 @@ class OpenVinoEngine(Engine):
         }
         if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
-        if self.threads is not None:
-            properties["INFERENCE_NUM_THREADS"] = self.threads
+        if self.threads is not None or callers > 1:
+            threads = self.threads or os.cpu_count() or 1
+            properties["INFERENCE_NUM_THREADS"] = max(threads // callers, 1)
         try:
-            model = _model(network, precision)
-            return _ThreadSafe(ov.Core().compile_model(model, "CPU", properties))
+            core, model = ov.Core(), _model(network, precision)
+            return _ThreadSafe(core.compile_model(model, "CPU", properties) for _ in range(callers))
         except EngineError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
@@ -97,15 +100,15 @@ def _store(model: ov.Model, path: Path, *, half: bool) -> None:
 
 
 class _ThreadSafe:
-    """A compiled model with one inference request for each thread that calls it."""
+    """Compiled models, dealt to the threads that call, each with a request of its own."""
 
-    def __init__(self, model: ov.CompiledModel) -> None:
-        self._model = model
+    def __init__(self, models: Iterable[ov.CompiledModel]) -> None:
+        self._models = cycle(tuple(models))
         self._local = threading.local()
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):
-            self._local.request = self._model.create_infer_request()
+            self._local.request = next(self._models).create_infer_request()
         request: ov.InferRequest = self._local.request
         request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
         answer: NDArray[np.float32] = request.get_output_tensor().data.copy()
