@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -108,6 +109,7 @@ def main() -> None:
     """Run the command; a refusal is one line and exit status 1, not a traceback."""
     logging.basicConfig(level=logging.INFO, format="faceattr: %(message)s")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors say it better
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # and FFmpeg's are not for users
     try:
         app()
     except FaceattrError as error:
@@ -477,8 +479,8 @@ def _follow(
         pass  # how one ends a stream
     looks = ", ".join(f"{name} {count}" for name, count in live.looks.items())
     print(
-        f"{live.num_frames} frames ({source.num_dropped} dropped), {live.num_tracks} faces, "
-        f"looks: {looks or 'none'}"
+        f"frames: {live.num_frames} ({source.num_dropped} dropped); "
+        f"faces: {live.num_tracks}; looks: {looks or 'none'}"
     )
 
 

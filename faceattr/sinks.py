@@ -34,6 +34,8 @@ CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v"}  # in 
 COLUMNS = ("frame", "timestamp", "track", "x1", "y1", "x2", "y2", "confidence")  # of any face
 MIN_FREE = 32_000_000  # bytes that a video leaves on its disk; closing it takes some of them
 BATCH_ROWS = 10_000  # of a Parquet table that are packed together
+WINDOW_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+WINDOW_SIDE = 960  # px, the longer one at first
 OPEN_A_WINDOW = "import cv2; cv2.namedWindow('faceattr')"
 TIMEOUT = 30.0  # s
 
@@ -405,11 +407,12 @@ class WindowSink(Sink):
         self._title = title
         self._snapshots = Path(snapshots)
         self._status = status
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        self._is_open = False
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """See the base class."""
         picture = draw_faces(frame.image, faces)
+        self._open(picture)
         cv2.imshow(self._title, draw_status(picture, self._status()))
         paused = False
         while not self.done:
@@ -417,7 +420,8 @@ class WindowSink(Sink):
             paused ^= key == ord(" ")
             if key == ord("s"):
                 self._save(picture, frame.index)
-            self.done = key == ord("q") or self._is_closed()
+            closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+            self.done = key == ord("q") or closed
             if not paused:
                 break
 
@@ -426,8 +430,13 @@ class WindowSink(Sink):
         with suppress(cv2.error):  # it may be closed already
             cv2.destroyWindow(self._title)
 
-    def _is_closed(self) -> bool:
-        return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+    def _open(self, picture: BGRImage) -> None:
+        if not self._is_open:
+            height, width = picture.shape[:2]
+            scale = WINDOW_SIDE / max(height, width)
+            cv2.namedWindow(self._title, WINDOW_FLAGS)
+            cv2.resizeWindow(self._title, round(width * scale), round(height * scale))
+            self._is_open = True
 
     def _save(self, picture: BGRImage, index: int) -> None:
         path = self._snapshots / f"faceattr-{index:06}.png"
@@ -513,5 +522,5 @@ def _require_display() -> None:
     if done.returncode:
         raise SinkError(
             "no window can be opened: there is no display, or this OpenCV has no windows; "
-            "write the results to a file"
+            "go without one (--no-display) and write the results to a file"
         )

@@ -32,6 +32,8 @@ a video, or of a folder or glob of pictures; pictures as for `load_image`; a sou
 FPS = 25.0  # of pictures that come without a time
 MOST_FPS = 1000.0  # that are believed
 TOLERANCE = 1e-6  # of a frame, so that rounding of timestamps does not cost one
+MOST_DAMAGED = 100  # frames in a row; after more of them a video is at its end
+BELIEVED = 0.9  # of the frames that a video claims to have; many have a few less
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s, each before a camera is opened again
 TIMEOUT = 10_000  # ms, for servers
 VIDEOS = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
@@ -155,23 +157,35 @@ class VideoFile(Source):
         self.num_frames = None if num_frames is None else round(num_frames)
 
     def __iter__(self) -> Iterator[Frame]:
-        timestamp = -math.inf
-        for index in count():
-            if not self._capture.grab():
-                return
+        timestamp, last = -math.inf, -1
+        for index, image in self._decode():
             position = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            # some containers have no times
-            timestamp = position if position > timestamp else timestamp + 1 / (self.fps or FPS)
-            ok, image = self._capture.retrieve()
-            if ok:
-                yield Frame(np.asarray(image, np.uint8), index, timestamp)
-            else:
-                self.num_dropped += 1
-                logger.warning("%s: frame %d is left out: it cannot be decoded", self._name, index)
+            step = (index - last) / (self.fps or FPS)  # some containers have no times
+            timestamp = position if position > timestamp else timestamp + step
+            last = index
+            yield Frame(image, index, timestamp)
+        if self.num_frames and last + 1 < BELIEVED * self.num_frames:
+            logger.warning("%s ends after %d of %d frames", self._name, last + 1, self.num_frames)
 
     def close(self) -> None:
         """See the base class."""
         self._capture.release()
+
+    def _decode(self) -> Iterator[tuple[int, BGRImage]]:
+        """Yield the frames that can be decoded, with their numbers."""
+        due = 0
+        for index in count():
+            ok, image = self._capture.read()
+            if ok:
+                if index > due:
+                    self.num_dropped += index - due
+                    logger.warning(
+                        "%s: frames %d to %d cannot be decoded", self._name, due, index - 1
+                    )
+                due = index + 1
+                yield index, np.asarray(image, np.uint8)
+            elif index - due >= MOST_DAMAGED:
+                return
 
 
 class LiveSource(Source):

@@ -190,7 +190,7 @@ def test_a_video_becomes_tables_a_copy_and_a_picture(clip: Path, tmp_path: Path)
     save, table, lines, plot = files.values()
     done = faceattr("video", clip, "--save", save, "--csv", table, "--jsonl", lines, "--plot", plot)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "12 frames (0 dropped), 1 faces, looks: emotion 12" in done.stdout
+    assert "frames: 12 (0 dropped); faces: 1; looks: emotion 12" in done.stdout
     assert "happy" in done.stdout
     assert len(list(VideoFile(save))) == 12
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
@@ -206,7 +206,7 @@ def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
     done = faceattr("stream", clip, *options, "--jsonl", lines)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "7 frames (0 dropped), 1 faces, looks: emotion 1" in done.stdout
+    assert "frames: 7 (0 dropped); faces: 1; looks: emotion 1" in done.stdout
     faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
     assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
     assert faces[-1]["frozen"]["emotion"] == pytest.approx(1.8)
@@ -258,7 +258,7 @@ def test_a_signal_ends_a_stream_with_whole_files(
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stderr) == (0, "")
-    assert "frames (0 dropped), 1 faces, looks: emotion" in stdout
+    assert "(0 dropped); faces: 1; looks: emotion" in stdout
     written = [json.loads(line) for line in lines.read_text().splitlines()]
     assert 5 <= len(written) < 3000
     assert abs(len(list(VideoFile(video))) - len(written)) <= 1

@@ -325,6 +325,7 @@ class FakeScreen:
         self._is_open = True
         monkeypatch.setattr(module, "_require_display", lambda: None)
         monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+        monkeypatch.setattr(cv2, "resizeWindow", lambda *_: None)
         monkeypatch.setattr(cv2, "imshow", lambda _, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", self._press)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: float(self._is_open))

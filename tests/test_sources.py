@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scenes import frames, scene
 
+from faceattr import sources as module
 from faceattr.errors import ImageError, OptionError, SourceError
 from faceattr.sinks import VideoSink
 from faceattr.sources import LiveSource, Pictures, VideoFile, open_source, thin_out
@@ -52,6 +53,29 @@ def test_a_damaged_frame_does_not_end_a_video(tmp_path: Path) -> None:
     assert found[-1].index >= 90
     timestamps = [frame.timestamp for frame in found]
     assert timestamps == sorted(set(timestamps))
+
+
+def test_frames_that_cannot_be_decoded_are_reported_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video(tmp_path / "a.mp4")
+    camera = FakeCamera([gray(1), gray(2), None, None, gray(3)])
+    monkeypatch.setattr(module, "open_capture", lambda _: camera)
+    with VideoFile(path) as source:
+        found = list(source)
+    assert [(frame.index, *levels([frame])) for frame in found] == [(0, 1), (1, 2), (4, 3)]
+    assert [frame.timestamp for frame in found] == pytest.approx([0, 1 / 30, 4 / 30])
+    assert source.num_dropped == 2
+    assert "a.mp4: frames 2 to 3 cannot be decoded" in caplog.text
+
+
+def test_a_video_that_was_cut_off_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video(tmp_path / "a.avi", 100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 40 < len(list(VideoFile(path))) < 60
+    assert "of 100 frames" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,167 @@
+"""How fast videos are analyzed, how old the frames of a live view are, whether memory grows.
+
+    python benchmarks/live.py video.mp4 --actions emotion,age-vgg,gender-vgg
+    python benchmarks/live.py video.mp4 --frames 60000 --skip file live
+
+The live view is that of a fake camera, which gives the frames of the video in a loop, at its
+own pace. Nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from faceattr.drawing import draw_faces
+from faceattr.live import LiveAnalysis, play
+from faceattr.sinks import CallbackSink, JsonLinesSink
+from faceattr.sources import LiveSource, Pictures, VideoFile
+from faceattr.types import BGRImage, Frame
+
+NUM_SAMPLES = 400  # of the memory in use
+QUARTERS = 4
+
+
+def main() -> None:
+    """Measure what was asked for, and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--actions", default="emotion,age-vgg,gender-vgg")
+    parser.add_argument("--detect-every", type=int, default=1)
+    parser.add_argument("--fps", type=float, nargs="+", default=[25.0, 30.0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each live view")
+    parser.add_argument("--frames", type=int, default=0, help="of the run that watches memory")
+    parser.add_argument("--skip", nargs="*", choices=["file", "live"], default=[])
+    options = parser.parse_args()
+    settings = {"actions": options.actions.split(","), "detect_every": options.detect_every}
+    if "file" not in options.skip:
+        for freeze in ("face", "off"):
+            measure_file(options.video, settings | {"freeze": freeze})
+    if "live" not in options.skip:
+        for fps in options.fps:
+            measure_live(options.video, settings, fps=fps, seconds=options.seconds)
+    if options.frames:
+        measure_memory(options.video, settings, num_frames=options.frames)
+
+
+def measure_file(path: Path, settings: dict[str, Any]) -> None:
+    """Print how many frames per second of a file are analyzed, and how often analyzers looked."""
+    live = LiveAnalysis(**settings)
+    for _ in live.run(Pictures([image_of(path)] * 5)):
+        pass  # what happens once only
+    live = LiveAnalysis(**settings)
+    live.load()
+    began = time.perf_counter()
+    tracks = [[face.track_id for face in faces] for _, faces in play(live, VideoFile(path))]
+    seconds = time.perf_counter() - began
+    print(
+        f"file, freeze={settings['freeze']}: {len(tracks) / seconds:.1f} frames/s "
+        f"({len(tracks)} frames), looks {dict(live.looks)}, {live.num_tracks} tracks, "
+        f"{sum(len(ids) == live.num_tracks for ids in tracks)} frames with all of them"
+    )
+
+
+def measure_live(path: Path, settings: dict[str, Any], *, fps: float, seconds: float) -> None:
+    """Print the age of frames when they have been drawn, and how many were dropped."""
+    live = LiveAnalysis(**settings)
+    source = LiveSource(lambda: PacedCamera(images_of(path), fps), name="fake camera")
+    ages: list[float] = []
+    known: list[bool] = []
+
+    def show(frame: Frame, faces: Sequence[Any]) -> None:
+        draw_faces(frame.image, faces)
+        ages.append(source.age(frame) * 1000)
+        known.append(bool(faces) and all(len(face.attributes) == len(live.looks) for face in faces))
+
+    frame = None
+    for frame, _ in play(live, source, [CallbackSink(show)]):
+        if frame.timestamp > seconds:
+            break
+    num_came = frame.index + 1 if frame else 0
+    median, high, worst = np.percentile(ages, [50, 99, 100])
+    print(
+        f"live, {fps:g} fps for {seconds:g} s: age of a frame {median:.0f} ms at the median, "
+        f"{high:.0f} ms at the 99th percentile, {worst:.0f} ms at most; "
+        f"{source.num_dropped} of {num_came} dropped; looks {dict(live.looks)}, "
+        f"{live.num_tracks} tracks, everything known in {np.mean(known):.0%} of the frames"
+    )
+
+
+def measure_memory(path: Path, settings: dict[str, Any], *, num_frames: int) -> None:
+    """Print the memory in use in each quarter of a long run."""
+    live = LiveAnalysis(**settings)
+    samples = []
+    began = time.perf_counter()
+    sinks = [JsonLinesSink(os.devnull)]
+    for frame, _ in play(live, Pictures(looped(path)), sinks, max_frames=num_frames):
+        if frame.index % max(num_frames // NUM_SAMPLES, 1) == 0:
+            samples.append(resident_megabytes())
+    gc.collect()
+    quarters = [float(np.mean(part)) for part in np.array_split(samples, QUARTERS)]
+    print(
+        f"memory over {num_frames} frames in {time.perf_counter() - began:.0f} s: "
+        f"{', '.join(f'{quarter:.1f}' for quarter in quarters)} MB in the quarters, "
+        f"{quarters[-1] / quarters[1] - 1:+.2%} from the second to the last; "
+        f"{live.num_tracks} tracks, looks {dict(live.looks)}"
+    )
+
+
+class PacedCamera:
+    """Gives pictures in a loop, each when it is due."""
+
+    def __init__(self, images: Sequence[BGRImage], fps: float) -> None:
+        self._images = cycle(images)
+        self._fps = fps
+        self._began: float | None = None
+        self._num_read = 0
+
+    def read(self) -> tuple[bool, BGRImage]:
+        """Wait until the next picture is due, and return it."""
+        now = time.perf_counter()
+        self._began = self._began or now
+        time.sleep(max(0.0, self._began + self._num_read / self._fps - now))
+        self._num_read += 1
+        return True, next(self._images).copy()
+
+    def get(self, prop: int, /) -> float:
+        """Return the frames per second, of all properties."""
+        return self._fps if prop == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+def images_of(path: Path) -> list[BGRImage]:
+    """Return all pictures of a short video."""
+    with VideoFile(path) as frames:
+        return [frame.image for frame in frames]
+
+
+def image_of(path: Path) -> BGRImage:
+    """Return the first picture of a video."""
+    return images_of(path)[0]
+
+
+def looped(path: Path) -> Iterator[BGRImage]:
+    """Yield the pictures of a short video again and again."""
+    for image in cycle(images_of(path)):
+        yield image.copy()
+
+
+def resident_megabytes() -> float:
+    """Return the memory of this process that is in use (on Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Say how the faces before a camera look, whenever that changes.
+
+    python examples/webcam.py [SOURCE]
+
+SOURCE is the number of a camera (0), the address of a stream, or a video. Ends by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import faceattr
+
+
+def main(source: str = "0") -> None:
+    """Print each face's emotion when it changes."""
+    labels: dict[int | None, str] = {}
+    for frame, faces in faceattr.stream(source, actions=["emotion"]):
+        for face in faces:
+            emotion = face.attributes["emotion"]
+            assert isinstance(emotion, faceattr.Classification)
+            if labels.get(face.track_id) != emotion.label:
+                labels[face.track_id] = emotion.label
+                print(f"{frame.timestamp:6.1f} s  face {face.track_id} looks {emotion}")
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main(*sys.argv[1:2])
