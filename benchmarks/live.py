@@ -56,9 +56,6 @@ def main() -> None:
 def measure_file(path: Path, settings: dict[str, Any]) -> None:
     """Print how many frames per second of a file are analyzed, and how often analyzers looked."""
     live = LiveAnalysis(**settings)
-    for _ in live.run(Pictures([image_of(path)] * 5)):
-        pass  # what happens once only
-    live = LiveAnalysis(**settings)
     live.load()
     began = time.perf_counter()
     tracks = [[face.track_id for face in faces] for _, faces in play(live, VideoFile(path))]
@@ -144,11 +141,6 @@ def images_of(path: Path) -> list[BGRImage]:
     """Return all pictures of a short video."""
     with VideoFile(path) as frames:
         return [frame.image for frame in frames]
-
-
-def image_of(path: Path) -> BGRImage:
-    """Return the first picture of a video."""
-    return images_of(path)[0]
 
 
 def looped(path: Path) -> Iterator[BGRImage]:

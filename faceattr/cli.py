@@ -211,9 +211,8 @@ def stream(
         precision=precision,
     )
     frames = open_source(source)
-    sinks = _open_sinks(frames, video=record, jsonl=jsonl, csv=csv, parquet=parquet)
-    if display:
-        sinks.append(WindowSink(status=lambda: live.status))
+    sinks: list[Sink] = [WindowSink(status=lambda: live.status)] if display else []
+    sinks += _open_sinks(frames, video=record, jsonl=jsonl, csv=csv, parquet=parquet)
     _follow(live, frames, sinks, max_frames=max_frames, max_fps=max_fps)
 
 

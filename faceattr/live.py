@@ -12,6 +12,8 @@ from dataclasses import replace
 from itertools import islice, repeat
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
+import numpy as np
+
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
@@ -111,6 +113,7 @@ class LiveAnalysis:
         self._timestamps: deque[float] = deque(maxlen=FPS_FRAMES)
         self._shown: Frame | None = None
         self._faces: dict[int, Detection] = {}  # by track id
+        self._num_to_carry = 0
         self._held_until = -math.inf
         self._job: _Job | None = None
         self._rest_until = -math.inf
@@ -158,17 +161,18 @@ class LiveAnalysis:
             self._look(frame, worker)
             self._forget_lost()
         self.num_frames += 1
-        return replace(frame, image=self._shown.image), self._describe(now=frame.timestamp)
+        faces = [self._describe(*face, frame.timestamp) for face in self._faces.items()]
+        return replace(frame, image=self._shown.image), faces
 
     def _follow(self, frame: Frame) -> dict[int, Detection]:
         """Find the faces of the frame, or tell where they are from where they were going."""
         if self._shown is not None and self._shown.image.shape != frame.image.shape:
-            (old_height, old_width), (height, width) = (
-                picture.image.shape[:2] for picture in (self._shown, frame)
-            )
-            self._tracker.rescale(width / old_width, height / old_height)
-        if self.num_frames % self._detect_every:
+            y, x, _ = np.divide(frame.image.shape, self._shown.image.shape)
+            self._tracker.rescale(x, y)
+        if self._num_to_carry:
+            self._num_to_carry -= 1
             return self._tracker.carry()
+        self._num_to_carry = self._detect_every - 1
         return self._tracker.update(self._pipeline.detect(frame.image))
 
     def _look(self, frame: Frame, worker: Executor) -> None:
@@ -186,6 +190,7 @@ class LiveAnalysis:
             if self._hold:
                 self._held_until = now + self._hold
                 self._schedule.start_over()
+                self._num_to_carry = 0
 
     def _plan(self, frame: Frame, names: Sequence[str]) -> list[_Look]:
         """Return the looks that are due, one for all the analyzers that look at the same faces."""
@@ -202,7 +207,7 @@ class LiveAnalysis:
         ]
 
     def _carry_out(self, looks: Sequence[_Look]) -> list[_Answer]:
-        """Return what the analyzers say; all that may happen on another thread."""
+        """Return what the analyzers say; on another thread, if there is one."""
         answers: list[_Answer] = []
         for frame, faces, names in looks:
             detections = list(faces.values())
@@ -220,28 +225,17 @@ class LiveAnalysis:
         self._schedule.keep(self._tracker.track_ids)
         self._known.keep(self._tracker.track_ids)
 
-    def _describe(self, *, now: float) -> list[Face]:
-        """Return the faces with what is known of them."""
-        faces = []
-        for track_id, detection in self._faces.items():
-            known = self._known.of(track_id)
-            attributes = {name: known[name] for name in self._refresh if name in known}
-            frozen = {
-                name: self._schedule.frozen(name, track_id, now=now)
-                for name in attributes
-                if self._refresh[name]
-            }
-            faces.append(
-                Face(
-                    detection.bbox,
-                    detection.confidence,
-                    detection.landmarks,
-                    attributes,
-                    track_id,
-                    frozen,
-                )
-            )
-        return faces
+    def _describe(self, track_id: int, detection: Detection, now: float) -> Face:
+        """Return a face with what is known of it."""
+        known = self._known.of(track_id)
+        attributes = {name: known[name] for name in self._refresh if name in known}
+        frozen = {
+            name: self._schedule.frozen(name, track_id, now=now)
+            for name in attributes
+            if self._refresh[name]
+        }
+        bbox, confidence, landmarks = detection.bbox, detection.confidence, detection.landmarks
+        return Face(bbox, confidence, landmarks, attributes, track_id, frozen)
 
 
 def play(

@@ -282,10 +282,11 @@ class LiveSource(Source):
         if image is None:  # one bad frame happens
             image = self._read()
         for pause in self._pauses:
-            if image is not None or self._closing.is_set():
+            if image is not None:
                 break
             logger.warning("%s gives no pictures; trying again in %g s", self._name, pause)
-            self._closing.wait(pause)
+            if self._closing.wait(pause):
+                break
             image = self._reopen_and_read()
         if self._closing.is_set():
             return None
@@ -343,7 +344,13 @@ def open_capture(address: int | str) -> cv2.VideoCapture:
 
 
 def thin_out(frames: Iterable[Frame], max_fps: float | None) -> Iterator[Frame]:
-    """Leave out frames that come faster than so many per second, by their timestamps."""
+    """Leave out frames that come faster than so many per second, by their timestamps.
+
+    Raises:
+        OptionError: ``max_fps`` is not above 0.
+    """
+    if max_fps is not None and not max_fps > 0:
+        raise OptionError(f"max_fps is {max_fps}; it must be above 0")
     slot = None
     for frame in frames:
         last, slot = slot, math.floor(frame.timestamp * max_fps + TOLERANCE) if max_fps else None

@@ -66,13 +66,14 @@ class IouTracker:
         return found
 
     def carry(self) -> dict[int, Detection]:
-        """Return where the faces of the last update should be in the next frame, by track id."""
+        """Return where the faces of the last update should be in the next frame, by track id.
+
+        The most confident come first.
+        """
         self._advance()
-        return {
-            track_id: track.expected
-            for track_id, track in self._tracks.items()
-            if not track.num_missed
-        }
+        seen = [item for item in self._tracks.items() if not item[1].num_missed]
+        seen.sort(key=lambda item: item[1].detection.confidence, reverse=True)
+        return {track_id: track.expected for track_id, track in seen}
 
     def rescale(self, x: float, y: float) -> None:
         """Go on in pictures that are so many times as wide and as high."""

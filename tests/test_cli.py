@@ -114,7 +114,7 @@ def test_openvino_does_not_report_its_use(astronaut: Path) -> None:
 def test_importing_faceattr_imports_nothing_heavy() -> None:
     code = (
         "import sys, faceattr; sys.exit(bool({'openvino', 'requests', 'typer', 'rich', 'mtcnn', "
-        "'tensorflow', 'PIL'} & sys.modules.keys()))"
+        "'tensorflow', 'PIL', 'scipy', 'matplotlib'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import Brightness
 from scenes import SIDE, BrightSquares, HeavyBrightness, frames, scene, value_of
 
+import faceattr
 from faceattr.errors import OptionError, PluginError, SinkError, UnknownNameError
 from faceattr.live import LiveAnalysis, play
 from faceattr.sinks import CallbackSink, CsvSink, JsonLinesSink, Sink, VideoSink
@@ -98,6 +99,16 @@ def test_the_picture_can_be_frozen_with_its_faces() -> None:
         assert ("heavy" in face.attributes) == (frame.index >= 4)
     assert [faces[0].bbox[0] for _, faces in results[4:24]] == [4] * 20
     assert results[14][1][0].frozen == pytest.approx({"brightness": 1.0, "heavy": 1.0})
+
+
+def test_after_a_frozen_picture_faces_are_looked_for_at_once() -> None:
+    images = [scene((step, 10)) for step in range(40)]
+    live = LiveAnalysis(
+        [Brightness()], detector=BrightSquares(), freeze="frame", time_threshold=2, detect_every=7
+    )
+    results = list(live.run(frames(images)))
+    assert results[23][1][0].bbox[0] == pytest.approx(0, abs=1)  # held
+    assert results[24][1][0].bbox[0] == 24
 
 
 def test_answers_are_smoothed_over_time() -> None:
@@ -254,6 +265,20 @@ def test_an_error_or_ctrl_c_leaves_readable_files(tmp_path: Path) -> None:
         assert len(list(VideoFile(tmp_path / "out.mp4"))) == len(lines)
         assert isinstance(sinks[3], Closing)
         assert sinks[3].closed
+
+
+def test_the_front_door_streams_pictures_frame_by_frame(tmp_path: Path) -> None:
+    results = faceattr.stream(
+        [STILL] * 10,
+        [Brightness(), HeavyBrightness()],
+        detector=BrightSquares(),
+        sinks=[JsonLinesSink(tmp_path / "out.jsonl")],
+        refresh={"heavy": 0.2},
+        max_frames=8,
+    )
+    known = ["heavy" in face.attributes for _, faces in results for face in faces]
+    assert known == [False] * 8 + [True] * 8
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 8
 
 
 def test_a_sink_that_is_done_ends_the_stream() -> None:

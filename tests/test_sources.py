@@ -146,6 +146,11 @@ def test_frames_that_are_too_fast_are_left_out(max_fps: float | None, expected: 
     assert [frame.index for frame in thin_out(every, max_fps)] == expected
 
 
+def test_a_largest_rate_is_above_zero() -> None:
+    with pytest.raises(OptionError, match="max_fps is 0"):
+        list(thin_out([], 0))
+
+
 class FakeCamera:
     """Gives pictures in turn; None is a failure, and an exception is raised.
 
