@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from faceattr.types import BBox, Detection
+from faceattr.boxes import Boxes, overlaps
+from faceattr.types import Detection
 
 Vector = NDArray[np.float64]
 """(2,) x and y in px."""
@@ -87,13 +88,10 @@ class IouTracker:
 
     def _match(self, detections: Sequence[Detection]) -> dict[int, int]:
         """Return which detection (by its index) continues which track: most overlap in all."""
-        track_ids = list(self._tracks)
-        overlap = overlaps(
-            [detection.bbox for detection in detections],
-            [track.expected.bbox for track in self._tracks.values()],
-        )
+        track_ids, tracks = list(self._tracks), list(self._tracks.values())
+        overlap = overlaps(_boxes(detections), _boxes(track.expected for track in tracks))
         overlap[overlap < self._min_iou] = 0
-        overlap *= [TRUST**track.num_missed for track in self._tracks.values()]
+        overlap *= [TRUST**track.num_missed for track in tracks]
         rows, columns = linear_sum_assignment(overlap, maximize=True)
         return {
             int(row): track_ids[column]
@@ -142,17 +140,8 @@ class _Track:
         self.num_frames = self.num_missed = 0
 
 
-def overlaps(a: Sequence[BBox], b: Sequence[BBox]) -> NDArray[np.float64]:
-    """Return the (A, B) overlap of each box with each, as a share of their union."""
-    ax1, ay1, ax2, ay2 = np.array(a, np.float64).reshape(-1, 4).T[:, :, None]
-    bx1, by1, bx2, by2 = np.array(b, np.float64).reshape(-1, 4).T[:, None]
-    width = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
-    height = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
-    common = width * height
-    share: NDArray[np.float64] = common / (
-        (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - common
-    )
-    return share
+def _boxes(detections: Iterable[Detection]) -> Boxes:
+    return np.array([detection.bbox for detection in detections], np.float64).reshape(-1, 4)
 
 
 def _center(detection: Detection) -> Vector:

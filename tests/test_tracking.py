@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from faceattr.tracking import IouTracker, overlaps
+from faceattr.tracking import IouTracker
 from faceattr.types import Detection
 
 
@@ -57,7 +57,7 @@ def test_faces_that_cross_keep_their_numbers(speed: int, seed: int) -> None:
     for step in range(0, 600, speed):
         front = face(step + random.normal(0, 2), random.normal(0, 2))
         back = face(600 - step + random.normal(0, 2), 10 + random.normal(0, 2))
-        hidden = overlaps([front.bbox], [back.bbox])[0, 0] > 0.3
+        hidden = abs(front.bbox[0] - back.bbox[0]) < 50
         found = tracker.update([front] if hidden else [front, back])
         assert hidden or (found[1] is front and found[2] is back)
     assert tracker.num_started == 2
@@ -116,8 +116,3 @@ def test_nobody_is_nobody(detections: Sequence[Detection]) -> None:
     tracker = IouTracker()
     assert tracker.update([]) == {}
     assert len(tracker.update(detections)) == len(detections)
-
-
-def test_overlap_is_a_share_of_the_union() -> None:
-    a, b = (0, 0, 10, 10), (5, 0, 15, 10)
-    np.testing.assert_allclose(overlaps([a], [a, b, (20, 20, 30, 30)]), [[1, 1 / 3, 0]])
