@@ -30,9 +30,10 @@ from faceattr.detectors.base import Detector
 from faceattr.detectors.mtcnn import SMALLEST_FACE, MtcnnDetector
 from faceattr.engines import create_engine
 from faceattr.engines.base import Engine
-from faceattr.errors import FaceattrError, NoFaceError, OptionError
+from faceattr.errors import NoFaceError, OptionError
 from faceattr.images import ImageSource, describe_source, load_image
 from faceattr.pipeline import CROP_PIXELS
+from faceattr.sinks import VideoSink, WindowSink
 from faceattr.types import Attribute, BGRImage, Detection, Estimate
 
 Point: TypeAlias = tuple[int, int]
@@ -51,6 +52,9 @@ class PackageMtcnn(MtcnnDetector):
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {"mtcnn": PackageMtcnn}
 """What stands for deepface's detectors of these names."""
+
+LIVE_DETECTORS = {"opencv": "haar", "mtcnn": "mtcnn", "ssd": "ssd", "yunet": "yunet"}
+"""Our detectors that follow faces on streams, by deepface's names."""
 
 BACKENDS = ("opencv", *DETECTORS, "skip")
 
@@ -182,12 +186,51 @@ def stream(
     output_path: str | None = None,
     debug: bool = False,
 ) -> None:
-    """Raise an error: the live view is not built yet.
+    """Watch a camera; the picture is held for a while when a face has been looked at.
+
+    Shows a window until q is pressed, or writes a video. Nobody is recognized: what deepface
+    does with a folder of known faces is not offered.
+
+    Args:
+        db_path: Must be empty.
+        model_name: Without effect, as nobody is recognized.
+        detector_backend: Name of a detector of deepface's that faceattr has.
+        distance_metric: Without effect, as nobody is recognized.
+        enable_face_analysis: Whether to read emotion, age and gender.
+        source: Number of a camera, address of a stream, or path of a video.
+        time_threshold: Seconds for which the picture is held.
+        frame_threshold: Frames in a row in which a face must be seen first.
+        anti_spoofing: Is not offered.
+        output_path: Of a video to write instead of the window.
+        debug: Without effect.
 
     Raises:
-        FaceattrError: Always.
+        OptionError: What is asked for is not offered.
+        FaceattrError: The source cannot be opened, or there is no display.
     """
-    raise FaceattrError("DeepFace.stream has to wait for faceattr's live view, not built yet")
+    from faceattr.live import LiveAnalysis, play  # SciPy takes a moment, for streams only
+    from faceattr.sources import open_source
+
+    if db_path:
+        raise OptionError("faceattr recognizes nobody; leave db_path empty")
+    if anti_spoofing:
+        raise OptionError("anti_spoofing is not offered by faceattr; leave it out")
+    if detector_backend not in LIVE_DETECTORS:
+        raise OptionError(
+            f"detector_backend is {detector_backend!r}; on streams it can be "
+            f"{', '.join(LIVE_DETECTORS)}"
+        )
+    live = LiveAnalysis(
+        [ACTIONS[action] for action in ("emotion", "age", "gender") if enable_face_analysis],
+        detector=LIVE_DETECTORS[detector_backend],
+        freeze="frame",
+        frame_threshold=frame_threshold,
+        time_threshold=time_threshold,
+    )
+    frames = open_source(source)
+    sink = VideoSink(output_path, fps=frames.fps or 25) if output_path else WindowSink()
+    for _ in play(live, frames, [sink]):
+        pass
 
 
 class DeepFace:

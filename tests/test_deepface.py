@@ -372,9 +372,27 @@ def test_models_are_made_ready_by_name(
         DeepFace.build_model("VGG-Face")
 
 
-def test_the_live_view_is_not_there_yet() -> None:
-    with pytest.raises(FaceattrError, match="live view"):
-        DeepFace.stream()
+def test_a_stream_is_written_as_a_video(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"{index}.png"), WOMAN)
+    video = tmp_path / "out.mp4"
+    DeepFace.stream(source=str(folder), enable_face_analysis=False, output_path=str(video))
+    assert video.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"db_path": "known"}, "recognizes nobody"),
+        ({"anti_spoofing": True}, "anti_spoofing is not offered"),
+        ({"detector_backend": "retinaface"}, "it can be opencv, mtcnn, ssd, yunet"),
+    ],
+)
+def test_what_a_stream_does_not_offer_is_said(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        DeepFace.stream(**options)
 
 
 # Side by side with deepface 0.0.103
