@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import cv2
@@ -67,6 +67,20 @@ def crop_faces(image: BGRImage, detections: Sequence[Detection], spec: CropSpec)
         window = _window(crop, detection, spec)
         warped = _warp(image, _place(detection, spec, window.shape[:2]), window.shape[:2])
         window[:] = _convert(warped, spec.color)
+    return crops
+
+
+def fit_crops(images: Sequence[BGRImage], spec: CropSpec) -> Crops:
+    """Stretch pictures that are face crops already to the form a model expects.
+
+    Returns:
+        (N, H, W, C) uint8, in the order of ``images``.
+    """
+    crops = np.empty((len(images), *spec.size, spec.channels), np.uint8)
+    spec = replace(spec, mode="stretch", margin=0.0)
+    for crop, image in zip(crops, images, strict=True):
+        height, width = image.shape[:2]
+        crop[:] = crop_faces(image, [Detection((0, 0, width, height), confidence=1.0)], spec)
     return crops
 
 

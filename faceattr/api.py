@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors.base import Detector
 from faceattr.errors import FaceattrError
 from faceattr.images import ImageSource
+from faceattr.labels import LabelChoice, to_groups
 from faceattr.pipeline import Pipeline
 from faceattr.types import Detection, Face
 
@@ -27,6 +28,8 @@ def analyze(
     engine: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
+    labels: LabelChoice | None = None,
+    min_confidence: float = 0.0,
 ) -> list[Face]:
     """Return the faces of an image and their attributes, the most confident first.
 
@@ -39,13 +42,19 @@ def analyze(
         engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
         precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
         threads: Processor threads of the networks; None for as many as are fast.
+        labels: Labels to keep, ``["happy", "sad"]``, their probabilities summing to 1 again,
+            or groups of labels by new names, ``{"good": ["happy", "surprise"], …}``; for every
+            classification that has them all. None for all labels.
+        min_confidence: Confidence below which a classification has no label, in [0, 1].
 
     Raises:
         ImageError: The image cannot be read.
         UnknownNameError: A name is in no registry; the message suggests the nearest.
-        OptionError: Two actions read the same attribute, or an option is out of range.
+        OptionError: Two actions read the same attribute, none has these labels, or an option
+            is out of range.
     """
-    return _pipeline(actions, detector, engine, precision, threads).analyze(image)
+    pipeline = _pipeline(actions, detector, engine, precision, threads, labels, min_confidence)
+    return pipeline.analyze(image)
 
 
 def analyze_many(
@@ -57,6 +66,8 @@ def analyze_many(
     engine: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
+    labels: LabelChoice | None = None,
+    min_confidence: float = 0.0,
 ) -> list[list[Face] | FaceattrError]:
     """Return the faces of each image, in the order of the images.
 
@@ -70,11 +81,13 @@ def analyze_many(
         engine: As in `analyze`.
         precision: As in `analyze`.
         threads: As in `analyze`.
+        labels: As in `analyze`.
+        min_confidence: As in `analyze`.
 
     Raises:
         FaceattrError: As in `analyze`.
     """
-    pipeline = _pipeline(actions, detector, engine, precision, threads)
+    pipeline = _pipeline(actions, detector, engine, precision, threads, labels, min_confidence)
     return pipeline.analyze_many(images, errors=errors)
 
 
@@ -170,9 +183,17 @@ def stream(
 
 
 def _pipeline(
-    actions: str | Sequence[str | Analyzer], detector: str | Detector, *options: Any
+    actions: str | Sequence[str | Analyzer],
+    detector: str | Detector,
+    engine: str | None,
+    precision: str | None,
+    threads: int | None,
+    labels: LabelChoice | None = None,
+    min_confidence: float = 0.0,
 ) -> Pipeline:
-    return _remembered(actions if isinstance(actions, str) else tuple(actions), detector, *options)
+    actions = actions if isinstance(actions, str) else tuple(actions)
+    groups = None if labels is None else tuple(to_groups(labels).items())
+    return _remembered(actions, detector, engine, precision, threads, groups, min_confidence)
 
 
 @lru_cache(maxsize=8)
@@ -182,5 +203,15 @@ def _remembered(
     engine: str | None,
     precision: str | None,
     threads: int | None,
+    groups: tuple[tuple[str, tuple[str, ...]], ...] | None,
+    min_confidence: float,
 ) -> Pipeline:
-    return Pipeline(actions, detector=detector, engine=engine, precision=precision, threads=threads)
+    return Pipeline(
+        actions,
+        detector=detector,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        labels=None if groups is None else dict(groups),
+        min_confidence=min_confidence,
+    )

@@ -123,6 +123,16 @@ def analyze(
     detector: DetectorName = "mtcnn",
     engine: EngineName = None,
     precision: PrecisionName = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels to keep, happy,sad,neutral, or groups, good=happy+surprise,bad=sad+fear.",
+            show_default="all",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(help="Show no label that is less sure, 0 to 1.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
     save: Annotated[
@@ -133,7 +143,14 @@ def analyze(
 
     A picture that cannot be read is reported, the others go on, and the exit status is 1.
     """
-    pipeline = Pipeline(_split(actions), detector=detector, engine=engine, precision=precision)
+    pipeline = Pipeline(
+        _split(actions),
+        detector=detector,
+        engine=engine,
+        precision=precision,
+        labels=labels,
+        min_confidence=min_confidence,
+    )
     _run(pipeline, paths, as_json=as_json, as_csv=as_csv, save=save)
 
 

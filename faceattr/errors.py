@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class FaceattrError(Exception):
     """Base of all errors of faceattr."""
@@ -53,3 +56,10 @@ class EngineError(FaceattrError, RuntimeError):
 
 class PluginError(FaceattrError, RuntimeError):
     """A detector or analyzer that failed at its work, or broke its contract."""
+
+
+def describe_unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    """Return a message that suggests the known name nearest to an unknown one."""
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"unknown {kind} {name!r}; {hint}available: {', '.join(known)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from faceattr.alignment import crop_faces
+from faceattr.alignment import CropSpec, crop_faces, fit_crops
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer, HeadAnalyzer
 from faceattr.detectors import detectors
@@ -20,6 +20,7 @@ from faceattr.engines import create_engine
 from faceattr.engines.base import Compiled
 from faceattr.errors import FaceattrError, OptionError, PluginError
 from faceattr.images import ImageSource, describe_source, load_image
+from faceattr.labels import LabelChoice, check_groups, narrow, to_groups
 from faceattr.types import Attribute, BGRImage, Crops, Detection, Face, Features
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 50_000_000  # of the images that are worked on together
@@ -70,6 +71,9 @@ class Pipeline:
         engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
         precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
         threads: Processor threads of the networks; None for as many as are fast.
+        labels: Labels to keep, their probabilities summing to 1 again, or groups of labels by
+            new names; for every classification that has them all. None for all labels.
+        min_confidence: Confidence below which a classification has no label, in [0, 1].
 
     Raises:
         UnknownNameError: A name is in no registry; the message suggests the nearest.
@@ -84,20 +88,32 @@ class Pipeline:
         engine: str | None = None,
         precision: str | None = None,
         threads: int | None = None,
+        labels: LabelChoice | None = None,
+        min_confidence: float = 0.0,
     ) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise OptionError(f"min_confidence is {min_confidence}; it must lie in [0, 1]")
         self._analyzers = _find_analyzers([actions] if isinstance(actions, str) else actions)
         self._detector = detectors.get(detector)() if isinstance(detector, str) else detector
         self._engine = create_engine(engine, precision=precision, threads=threads)
+        self._groups = {} if labels is None else to_groups(labels)
+        self._min_confidence = min_confidence
         self._loaded = False
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Make everything ready; else the first image does it."""
+        """Make everything ready; else the first image does it.
+
+        Raises:
+            OptionError: No classification has all the labels that were asked for.
+        """
         with self._lock:
             if not self._loaded:
                 self._detector.load(self._engine)
                 for analyzer in self._analyzers:
                     analyzer.load(self._engine)
+                if self._groups:
+                    check_groups(self._groups, self._read_crops(1, _gray_crop, self._analyzers)[0])
                 self._loaded = True
 
     def detect(self, image: ImageSource) -> list[Detection]:
@@ -117,6 +133,19 @@ class Pipeline:
         """
         self.load()
         return self._analyze([load_image(image)])[0]
+
+    def analyze_crops(self, images: Iterable[ImageSource]) -> list[dict[str, Attribute]]:
+        """Return the attributes of pictures that are face crops already, none detected.
+
+        Each is resized to the form that an analyzer wants, however it is framed.
+
+        Raises:
+            ImageError: An image cannot be read.
+        """
+        self.load()
+        crops = [load_image(image) for image in images]
+        faces = self._read_crops(len(crops), lambda spec: fit_crops(crops, spec), self._analyzers)
+        return self._narrow(faces)
 
     @property
     def refresh(self) -> dict[str, float]:
@@ -195,11 +224,26 @@ class Pipeline:
         analyzers: Sequence[Analyzer],
     ) -> list[dict[str, Attribute]]:
         """Return the attributes of each face of each image, in one sequence."""
-        attributes: list[dict[str, Attribute]] = [{} for detections in found for _ in detections]
+
+        def cut(spec: CropSpec) -> Crops:
+            pairs = zip(images, found, strict=True)
+            return np.concatenate([crop_faces(image, faces, spec) for image, faces in pairs])
+
+        return self._narrow(self._read_crops(sum(map(len, found)), cut, analyzers))
+
+    def _read_crops(
+        self, num_faces: int, cut: Callable[[CropSpec], Crops], analyzers: Sequence[Analyzer]
+    ) -> list[dict[str, Attribute]]:
+        """Return all that analyzers say of each face, in the order of the analyzers.
+
+        Args:
+            num_faces: How many there are.
+            cut: Gives the crops of all faces in one form.
+            analyzers: Those to ask.
+        """
+        attributes: list[dict[str, Attribute]] = [{} for _ in range(num_faces)]
         for spec in dict.fromkeys(analyzer.crop for analyzer in analyzers):
-            crops = np.concatenate(
-                [crop_faces(image, faces, spec) for image, faces in zip(images, found, strict=True)]
-            )
+            crops = cut(spec)
             readers = [analyzer for analyzer in analyzers if analyzer.crop == spec]
             size = max(CROP_PIXELS // math.prod(spec.size), 1)
             for start in range(0, len(crops), size):
@@ -209,6 +253,16 @@ class Pipeline:
                         face[name] = attribute
         order = [analyzer.attribute for analyzer in analyzers]
         return [{name: face[name] for name in order} for face in attributes]
+
+    def _narrow(self, faces: Iterable[dict[str, Attribute]]) -> list[dict[str, Attribute]]:
+        """Return the attributes of each face with the labels that were asked for."""
+        return [
+            {
+                name: narrow(attribute, self._groups, min_confidence=self._min_confidence)
+                for name, attribute in face.items()
+            }
+            for face in faces
+        ]
 
 
 def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
@@ -224,6 +278,11 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
                 "choose one of them"
             )
     return [analyzer for _, analyzer in found.values()]
+
+
+def _gray_crop(spec: CropSpec) -> Crops:
+    """Return one gray crop, to see which labels an analyzer has."""
+    return np.full((1, *spec.size, spec.channels), 128, np.uint8)
 
 
 def _read(source: ImageSource) -> ImageResult:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from faceattr.errors import DuplicateNameError, PluginLoadError, UnknownNameError
+from faceattr.errors import (
+    DuplicateNameError,
+    PluginLoadError,
+    UnknownNameError,
+    describe_unknown,
+)
 
 T = TypeVar("T")
 
@@ -47,7 +51,7 @@ class Registry(Generic[T]):
         if name in self._registered:
             return self._registered[name]
         if name not in self._entry_points:
-            raise UnknownNameError(self._unknown(name))
+            raise UnknownNameError(describe_unknown(self._kind, name, list(self)))
         first, *others = self._entry_points[name]
         for other in others:
             if other.value != first.value:  # editable installs list a plugin twice
@@ -91,12 +95,6 @@ class Registry(Generic[T]):
                 f"{error}"
             ) from error
         return plugin
-
-    def _unknown(self, name: str) -> str:
-        names = list(self)
-        nearest = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-        return f"unknown {self._kind} {name!r}; {hint}available: {', '.join(names)}"
 
 
 def _origin(entry_point: EntryPoint) -> str:

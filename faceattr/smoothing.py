@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -90,12 +91,11 @@ def _blend(old: Attribute, new: Attribute, share: float) -> Attribute:
     """Return the mean of two answers, with that share of the new one."""
     match old, new:
         case Classification(), Classification():
-            return Classification(
-                {
-                    label: _mix(old.scores.get(label, 0.0), score, share)
-                    for label, score in new.scores.items()
-                }
-            )
+            scores = {
+                label: _mix(old.scores.get(label, 0.0), score, share)
+                for label, score in new.scores.items()
+            }
+            return replace(new, scores=scores)
         case Estimate(std=float(before)), Estimate(std=float(std)):
             return Estimate(_mix(old.value, new.value, share), new.unit, _mix(before, std, share))
         case Estimate(), Estimate():

@@ -72,19 +72,23 @@ class Classification:
 
     Attributes:
         scores: Probability of each label, in [0, 1], in the order of the model's output.
+        min_confidence: Confidence below which there is no label, in [0, 1].
     """
 
     scores: Mapping[str, float]
+    min_confidence: float = 0.0
 
     @property
-    def label(self) -> str:
-        """The most probable label."""
+    def label(self) -> str | None:
+        """The most probable label, or None if it is too uncertain."""
+        if self.confidence < self.min_confidence:
+            return None
         return max(self.scores, key=self.scores.__getitem__)
 
     @property
     def confidence(self) -> float:
-        """Probability of `label`, in [0, 1]."""
-        return self.scores[self.label]
+        """Probability of the most probable label, in [0, 1]."""
+        return max(self.scores.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return label, confidence and scores in JSON's own types."""
@@ -95,7 +99,7 @@ class Classification:
         }
 
     def __str__(self) -> str:
-        return f"{self.label} {self.confidence:.0%}"
+        return "uncertain" if self.label is None else f"{self.label} {self.confidence:.0%}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from skimage import data as skimage_data
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors.base import Detector
-from faceattr.types import BGRImage, Crops, Detection, Estimate
+from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -57,3 +57,16 @@ class Brightness(Analyzer):
     def predict(self, crops: Crops) -> Sequence[Estimate]:
         means = crops.mean(axis=(1, 2, 3), dtype=np.float64)
         return [Estimate(float(mean), unit="levels") for mean in means]
+
+
+class Light(Analyzer):
+    """Time of day by the mean of the crop."""
+
+    attribute = "light"
+    crop = CropSpec(size=(4, 4), mode="box")
+
+    def predict(self, crops: Crops) -> Sequence[Classification]:
+        shares = crops.mean(axis=(1, 2, 3), dtype=np.float64) / 255
+        return [
+            Classification({"day": x, "dusk": (1 - x) / 2, "night": (1 - x) / 2}) for x in shares
+        ]

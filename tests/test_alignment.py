@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceattr.alignment import CropSpec, Mode, crop_faces, guess_landmarks, similarity
+from faceattr.alignment import CropSpec, Mode, crop_faces, fit_crops, guess_landmarks, similarity
 from faceattr.types import BBox, BGRImage, Detection
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
@@ -99,6 +99,21 @@ def test_a_similarity_is_recovered_from_its_points() -> None:
 def test_points_that_coincide_are_only_shifted() -> None:
     matrix = similarity(np.full((5, 2), 8.0), np.array(TEMPLATE))
     np.testing.assert_allclose(matrix[:, :2], np.eye(2))
+
+
+def test_a_crop_of_the_right_form_is_kept_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    (crop,) = fit_crops([image], CropSpec(size=(20, 30)))
+    np.testing.assert_array_equal(crop, image)
+
+
+def test_other_crops_are_scaled_and_converted() -> None:
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[:, 40:] = (0, 0, 255)
+    (crop,) = fit_crops([image], CropSpec(size=(10, 10), color="rgb"))
+    np.testing.assert_array_equal(crop[:, :5], np.zeros((10, 5, 3)))
+    np.testing.assert_array_equal(crop[:, 5:], np.full((10, 5, 3), (255, 0, 0)))
+    assert fit_crops([image, image], CropSpec(size=(10, 10), color="gray")).shape == (2, 10, 10, 1)
 
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)

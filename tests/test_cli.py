@@ -44,6 +44,13 @@ def test_json_has_one_object_per_picture(astronaut: Path, tmp_path: Path) -> Non
     assert "no such file" in done.stderr
 
 
+def test_labels_can_be_grouped(astronaut: Path) -> None:
+    done = faceattr("analyze", astronaut, "--labels", "good=happy+surprise,bad=sad+fear", "--json")
+    emotion = json.loads(done.stdout)[0]["faces"][0]["attributes"]["emotion"]
+    assert emotion["label"] == "good"
+    assert list(emotion["scores"]) == ["good", "bad"]
+
+
 def test_csv_has_one_row_per_face(astronaut: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(faceattr("analyze", astronaut, "--csv").stdout))
     assert row["source"] == str(astronaut)
@@ -78,6 +85,8 @@ def test_plugins_are_listed_with_what_they_do() -> None:
         (["--detector", "mtcn"], "did you mean 'mtcnn'"),
         (["--json", "--csv"], "--json and --csv exclude each other"),
         (["--precision", "f8"], "it can be 'auto' or 'f32'"),
+        (["--labels", "hapy,sad"], "did you mean 'happy'"),
+        (["--min-confidence", "2"], "it must lie in [0, 1]"),
     ],
 )
 def test_a_wrong_word_is_one_line_and_status_1(
@@ -276,3 +285,12 @@ def test_faces_are_found_without_reading_them(astronaut: Path) -> None:
         "min_face is -1.0; it must be above 0"
         in faceattr("detect", astronaut, "--min-face", "-1").stderr
     )
+
+
+def test_unsure_faces_have_scores_but_no_label(astronaut: Path) -> None:
+    options = ["--labels", "good=happy+surprise,bad=sad+angry", "--min-confidence", "1"]
+    assert "uncertain" in faceattr("analyze", astronaut, *options).stdout
+    done = faceattr("analyze", astronaut, *options, "--csv")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["emotion"] == ""
+    assert float(row["emotion_good"]) > 0.9

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Brightness, EveryCorner
+from conftest import Brightness, EveryCorner, Light
 
 import faceattr
 from faceattr import pipeline as module
 from faceattr.alignment import CropSpec
 from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
 from faceattr.pipeline import Pipeline
-from faceattr.types import BGRImage, Crops, Detection, Estimate, Face
+from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face
 
 
 def gray(level: int, size: int = 40) -> BGRImage:
@@ -172,6 +172,44 @@ def test_two_analyzers_of_one_attribute_are_both_named() -> None:
 
     with pytest.raises(OptionError, match="'Brightness' and 'Darkness' both read the attribute"):
         Pipeline([Brightness(), Darkness()], detector=EveryCorner())
+
+
+def test_labels_can_be_fewer_and_unsure() -> None:
+    pipeline = Pipeline(
+        [Brightness(), Light()],
+        detector=EveryCorner(1),
+        labels={"light": ["day"], "dark": ["dusk", "night"]},
+        min_confidence=0.9,
+    )
+    (day,) = pipeline.analyze(gray(255))
+    (dim,) = pipeline.analyze(gray(102))
+    assert day.attributes["light"].to_dict() == {
+        "label": "light",
+        "confidence": 1.0,
+        "scores": {"light": 1.0, "dark": 0.0},
+    }
+    assert str(dim.attributes["light"]) == "uncertain"
+    assert brightness_of(dim) == 102
+
+
+def test_labels_that_nothing_has_are_an_error_before_any_image() -> None:
+    pipeline = Pipeline([Light()], detector=EveryCorner(0), labels=["day", "nigth"])
+    with pytest.raises(OptionError, match="unknown label 'nigth'; did you mean 'night'"):
+        pipeline.analyze(gray(0))
+    with pytest.raises(OptionError, match="and brightness is none"):
+        faceattr.analyze(gray(0), [Brightness()], detector=EveryCorner(), labels=["day"])
+
+
+def test_the_least_confidence_is_a_probability() -> None:
+    with pytest.raises(OptionError, match=r"min_confidence is 1\.5; it must lie in \[0, 1\]"):
+        Pipeline([Light()], detector=EveryCorner(), min_confidence=1.5)
+
+
+def test_crops_are_read_without_a_detector() -> None:
+    pipeline = Pipeline([Brightness(), Light()], detector=EveryCorner(0))
+    bright, dark = pipeline.analyze_crops([gray(255, 100), gray(0, 5)])
+    assert bright["brightness"] == Estimate(255, unit="levels")
+    assert dark["light"] == Classification({"day": 0, "dusk": 0.5, "night": 0.5})
 
 
 def test_one_action_can_be_a_plain_name(astronaut: Path) -> None:

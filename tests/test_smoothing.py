@@ -39,6 +39,13 @@ def test_scores_are_averaged_by_quality_and_confidence() -> None:
     assert mean.scores == pytest.approx({"happy": 0.7, "sad": 0.3})
 
 
+def test_an_average_has_a_label_only_where_the_last_answer_would() -> None:
+    unsure = Classification({"happy": 0.6, "sad": 0.4}, min_confidence=0.7)
+    mean = average((unsure, 0.5, 0.0), (unsure, 0.5, 0.0))
+    assert isinstance(mean, Classification)
+    assert (mean.label, mean.min_confidence) == (None, 0.7)
+
+
 def test_an_answer_counts_half_after_its_half_life() -> None:
     answers = [(years(0), 1.0, 0.0), (years(30), 1.0, 2.0)]
     assert average(*answers, half_life=2.0) == years(20)
