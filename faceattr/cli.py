@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import cv2
 import typer
@@ -38,7 +39,11 @@ from faceattr.sources import Source, open_source
 from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
 if TYPE_CHECKING:
+    from faceattr.evaluation import Evaluation
     from faceattr.live import LiveAnalysis
+    from faceattr.reports import Table as Figures
+
+T = TypeVar("T")
 
 Actions: TypeAlias = Annotated[
     str, typer.Option(help="Analyzers, with commas between; see `faceattr list`.")
@@ -281,6 +286,64 @@ def video(
     _print_tracks(tracks)
 
 
+@app.command("eval")
+def evaluate_analyzer(
+    action: Annotated[str, typer.Argument(help="Analyzer; see `faceattr list`.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with a folder of pictures per label; a CSV file with the columns path "
+            "and label; FER2013 as csv or npz; UTKFace as pictures or npz."
+        ),
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="Part of the set: PublicTest.", show_default="all")
+    ] = None,
+    crops: Annotated[
+        bool | None,
+        typer.Option(
+            "--crops/--pictures",
+            help="Take the pictures as crops of faces, or find the faces first.",
+            show_default="crops for npz and FER2013's csv",
+        ),
+    ] = None,
+    detector: DetectorName = "mtcnn",
+    engine: EngineName = None,
+    precision: PrecisionName = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Labels or groups as for analyze.", show_default="all")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write confusion matrices here, as PNG.")
+    ] = None,
+) -> None:
+    """Measure an analyzer on labelled pictures: accuracy, errors, confusion, calibration."""
+    from faceattr.datasets import load_labelled_set
+    from faceattr.evaluation import evaluate
+    from faceattr.reports import tables_of
+
+    pictures = PictureFolder(save) if save else None
+    attribute = analyzers.get(action).attribute
+    labelled = load_labelled_set(data, attribute=attribute, split=split)
+    if crops is not None:
+        labelled = replace(labelled, are_crops=crops)
+    evaluation = evaluate(
+        Pipeline([action], detector=detector, engine=engine, precision=precision, labels=labels),
+        labelled,
+        attribute=attribute,
+        labels=labels,
+        progress=lambda answers: _with_progress(answers, len(labelled), "measuring"),
+    )
+    if as_json:
+        print(json.dumps({"analyzer": action, "split": split, **evaluation.to_dict()}, indent=2))
+    else:
+        for table in tables_of(evaluation):
+            _print_figures(table)
+    if pictures:
+        _save_charts(evaluation, action, pictures)
+
+
 @app.command("list")
 def list_plugins() -> None:
     """Show the analyzers and detectors that --actions and --detector know."""
@@ -303,7 +366,7 @@ def _run(
     sources = find_images(paths)
     pictures = PictureFolder(save) if save else None
     results, errors = [], []
-    for result in _with_progress(pipeline.analyze_each(sources), len(sources)):
+    for result in _with_progress(pipeline.analyze_each(sources), len(sources), "analyzing"):
         if result.error is not None:
             errors.append(result.error)
         elif pictures:
@@ -500,14 +563,14 @@ def _follow(
     )
 
 
-def _with_progress(results: Iterable[ImageResult], count: int) -> Iterable[ImageResult]:
+def _with_progress(results: Iterable[T], count: int, description: str) -> Iterable[T]:
     if count < 2 or not sys.stderr.isatty():
         return results
     from rich.console import Console
     from rich.progress import track
 
     return track(
-        results, total=count, description="analyzing", console=Console(stderr=True), transient=True
+        results, total=count, description=description, console=Console(stderr=True), transient=True
     )
 
 
@@ -549,6 +612,32 @@ def _print_tracks(tracks: TrackTable) -> None:
         table.add_row(f"#{track_id}", f"{first:.1f} s", f"{last:.1f} s", str(num_frames), *means)
     if table.row_count:
         Console().print(table)
+
+
+def _print_figures(figures: Figures) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for index, name in enumerate(figures.header):
+        table.add_column(name, justify="right" if index else "left")
+    for row in figures.rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(figures.title, markup=False, highlight=False)
+    console.print(table)
+
+
+def _save_charts(evaluation: Evaluation, action: str, pictures: PictureFolder) -> None:
+    from faceattr.charts import draw_confusion
+    from faceattr.metrics import ClassificationReport
+
+    for name, truth in evaluation.truths.items():
+        if not isinstance(truth.report, ClassificationReport):
+            raise OptionError(f"--save is for confusion matrices, and {action} gives estimates")
+        title = f"{action} on {evaluation.data}, against {name}"
+        chart = draw_confusion(truth.report, title=title)
+        pictures.write(ImageResult(f"{action}-{name}.png", chart))
 
 
 def _describe(registry: Registry[Any], name: str) -> tuple[str, str, str]:

@@ -294,3 +294,34 @@ def test_unsure_faces_have_scores_but_no_label(astronaut: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert row["emotion"] == ""
     assert float(row["emotion_good"]) > 0.9
+
+
+def write_labelled(folder: Path, astronaut: Path) -> Path:
+    for label in ("happy", "sad"):
+        (folder / label).mkdir(parents=True)
+        (folder / label / "face.png").write_bytes(astronaut.read_bytes())
+    return folder
+
+
+def test_an_analyzer_is_measured_on_labelled_pictures(astronaut: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path / "data", astronaut)
+    done = faceattr("eval", "emotion", data, "--json", "--save", tmp_path / "charts")
+    assert done.returncode == 0
+    figures = json.loads(done.stdout)
+    assert (figures["analyzer"], figures["pictures"], figures["found"]) == ("emotion", 2, 2)
+    assert figures["truths"]["folders"]["accuracy"] == 0.5
+    assert [path.name for path in (tmp_path / "charts").iterdir()] == ["emotion-folders.png"]
+
+
+def test_figures_are_shown_as_tables(astronaut: Path, tmp_path: Path) -> None:
+    data = write_labelled(tmp_path, astronaut)
+    done = faceattr("eval", "emotion", data, "--crops", "--labels", "good=happy,bad=sad+angry")
+    assert done.returncode == 0
+    for words in ("2 of 2 with a face", "accuracy", "macro F1", "precision", "good", "bad"):
+        assert words in done.stdout
+
+
+def test_what_cannot_be_measured_is_one_line_and_status_1(tmp_path: Path) -> None:
+    done = faceattr("eval", "emotion", tmp_path / "x.csv")
+    assert done.returncode == 1
+    assert done.stderr == f"faceattr: {tmp_path / 'x.csv'}: no such file or folder\n"
