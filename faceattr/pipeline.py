@@ -16,6 +16,7 @@ from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer, HeadAnalyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
+from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines import create_engine
 from faceattr.engines.base import Compiled
 from faceattr.errors import FaceattrError, OptionError, PluginError
@@ -96,6 +97,7 @@ class Pipeline:
         self._analyzers = _find_analyzers([actions] if isinstance(actions, str) else actions)
         self._detector = detectors.get(detector)() if isinstance(detector, str) else detector
         self._engine = create_engine(engine, precision=precision, threads=threads)
+        self._landmarks = LandmarkFinder(self._engine)
         self._groups = {} if labels is None else to_groups(labels)
         self._min_confidence = min_confidence
         self._loaded = False
@@ -215,7 +217,8 @@ class Pipeline:
 
     def _detect(self, image: BGRImage) -> list[Detection]:
         with _blaming(self._detector):
-            return list(self._detector.detect(image))
+            found = self._detector.detect(image)
+        return self._landmarks.complete(image, found)
 
     def _read_attributes(
         self,
