@@ -37,7 +37,7 @@ HOG_SCORES = Logistic(even=-0.27, slope=5.7)
 HOG_FRAMING = Framing(right=0.0, down=-0.06, wider=0.87, higher=1.15)
 LOWEST_HOG_SCORE = -1.0  # below, hundreds of windows are faces
 CNN_SCORES = Logistic(even=-0.13, slope=4.0)
-CNN_FRAMING = Framing(right=0.05, down=-0.02, wider=0.88, higher=1.29)
+CNN_FRAMING = Framing(right=0.045, down=-0.01, wider=0.88, higher=1.24)
 
 
 class DlibHogDetector(Detector):
