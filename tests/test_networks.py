@@ -17,13 +17,14 @@ from faceattr.engines.base import Compiled
 from faceattr.errors import EngineError
 from faceattr.networks import emotion_cnn, graph, mtcnn, vgg_face
 from faceattr.networks.graph import Layer, Network, chain
-from faceattr.networks.shapes import weight_shapes
+from faceattr.networks.shapes import multiply_adds, weight_shapes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow's own
     import keras
 
 from faceattr.engines.tensorflow import build
+from faceattr.networks.age_gender import age_gender, in_one_row
 from faceattr.networks.compact import compact
 
 RNG = np.random.default_rng(0)
@@ -40,6 +41,7 @@ def randomized(model: keras.Model) -> keras.Model:
 
 
 MODELS: dict[str, Callable[[], keras.Model]] = {
+    "age_gender": lambda: in_one_row(age_gender()),
     "compact": compact,
     "pnet": lambda: build("pnet", mtcnn.pnet()),
     "rnet": lambda: build("rnet", mtcnn.rnet()),
@@ -65,6 +67,7 @@ def test_every_engine_gives_the_answer_of_keras(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "num_parameters", "shape"),
     [
+        ("age_gender", 2_275_303, (None, 103)),
         ("compact", 1_822_935, (None, 7)),
         ("pnet", 6_632, (None, None, None, 6)),
         ("rnet", 100_178, (None, 6)),
@@ -146,6 +149,17 @@ def test_strides_and_padding_count_in_the_shapes_of_weights() -> None:
         "same": ((3, 3, 3, 4), (4,)),
         "dense": ((3 * 2 * 4, 10), (10,)),
     }
+
+
+def test_the_work_of_a_graph_is_what_its_convolutions_and_dense_layers_multiply() -> None:
+    layers = chain(
+        (6, 6, 3),
+        Layer("Conv2D", "conv", {"filters": 4, "kernel_size": (3, 3), "use_bias": False}),
+        Layer("GlobalAveragePooling2D", "features"),
+        Layer("Dense", "dense", {"units": 10}),
+    )
+    assert multiply_adds(layers) == 4 * 4 * (3 * 3 * 3 * 4) + 4 * 10
+    assert multiply_adds(graph.from_keras(compact()).layers) == 106_381_856
 
 
 @pytest.mark.parametrize(

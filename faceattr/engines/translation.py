@@ -83,6 +83,10 @@ def _batch_normalization(
     return ops.add(scaled, _along_channels(beta - mean * scale, inputs[0]))
 
 
+def _concatenate(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    return ops.concat(list(inputs), 1)  # the channels, or the only axis
+
+
 def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     kernel, *bias = weights
     if _has_one_place(layer, kernel, inputs[0]):
@@ -161,6 +165,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "Add": _add,
     "AveragePooling2D": _average_pooling,
     "BatchNormalization": _batch_normalization,
+    "Concatenate": _concatenate,
     "Conv2D": _convolution,
     "Dense": _dense,
     "Dropout": _nothing,

@@ -1,11 +1,15 @@
-"""The small residual network of the built-in models."""
+"""The small residual networks of the built-in models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 from keras import layers
+
+Normalization: TypeAlias = Callable[[], keras.Layer]
+"""Makes what follows each convolution."""
 
 
 def compact(
@@ -15,11 +19,10 @@ def compact(
     widths: Sequence[int] = (48, 112, 224),
     depths: Sequence[int] = (1, 1, 2),
     dropout: float = 0.3,
+    normalization: Normalization = layers.BatchNormalization,
 ) -> keras.Model:
     """Return an untrained classifier of face crops.
 
-    A 5×5 convolution halves the picture; each stage of residual blocks after the
-    first halves it again; the average over what is left is classified.
     At the default size: 1.8 million parameters, 107 million multiply-adds.
 
     Args:
@@ -28,39 +31,64 @@ def compact(
         widths: Channels of each stage.
         depths: Residual blocks of each stage.
         dropout: Share of the pooled features dropped in training.
+        normalization: Makes what follows each convolution.
+    """
+    crops = layers.Input(input_shape, name="crops")
+    x = residual_features(crops, widths=widths, depths=depths, normalization=normalization)
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(crops, softmax_head(x, num_classes, name="scores"), name="compact")
+
+
+def residual_features(
+    crops: keras.KerasTensor,
+    *,
+    widths: Sequence[int],
+    depths: Sequence[int],
+    normalization: Normalization,
+) -> keras.KerasTensor:
+    """Return (N, C) features of (N, H, W, channels) crops in [0, 255].
+
+    A 5×5 convolution halves the picture; each stage of residual blocks after the first halves
+    it again; then the average over what is left is taken.
 
     Reference: He et al., Deep Residual Learning for Image Recognition, CVPR 2016.
     """
-    crops = layers.Input(input_shape, name="crops")
+    convolve = _Convolution(normalization)
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(crops)
-    x = _convolve(x, widths[0], kernel=5, stride=2)
+    x = convolve(x, widths[0], kernel=5, stride=2)
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
         for index in range(depth):
-            x = _residual_block(x, width, stride=2 if stage > 0 and index == 0 else 1)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    x = layers.Dropout(dropout)(x)
-    logits = layers.Dense(num_classes, name="logits", dtype="float32")(x)
-    scores = layers.Softmax(name="scores", dtype="float32")(logits)
-    return keras.Model(crops, scores, name="compact")
+            stride = 2 if stage > 0 and index == 0 else 1
+            shortcut = x
+            if stride > 1 or x.shape[-1] != width:
+                shortcut = convolve(x, width, kernel=1, stride=stride, activation=None)
+            x = convolve(x, width, kernel=3, stride=stride)
+            x = convolve(x, width, kernel=3, activation=None)
+            x = layers.ReLU()(layers.Add()([x, shortcut]))
+    return layers.GlobalAveragePooling2D(name="features")(x)
 
 
-def _residual_block(x: keras.KerasTensor, width: int, *, stride: int) -> keras.KerasTensor:
-    shortcut = x
-    if stride > 1 or x.shape[-1] != width:
-        shortcut = _convolve(x, width, kernel=1, stride=stride, activation=None)
-    x = _convolve(x, width, kernel=3, stride=stride)
-    x = _convolve(x, width, kernel=3, stride=1, activation=None)
-    return layers.ReLU()(layers.Add()([x, shortcut]))
+def softmax_head(x: keras.KerasTensor, num_classes: int, *, name: str) -> keras.KerasTensor:
+    """Return (N, num_classes) probabilities in float32."""
+    logits = layers.Dense(num_classes, name=f"{name}_logits", dtype="float32")(x)
+    return layers.Softmax(name=name, dtype="float32")(logits)
 
 
-def _convolve(
-    x: keras.KerasTensor,
-    width: int,
-    *,
-    kernel: int,
-    stride: int,
-    activation: str | None = "relu",
-) -> keras.KerasTensor:
-    x = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.Activation(activation)(x) if activation else x
+class _Convolution:
+    """Convolves, normalizes, and lets through what is above 0."""
+
+    def __init__(self, normalization: Normalization) -> None:
+        self._normalization = normalization
+
+    def __call__(
+        self,
+        x: keras.KerasTensor,
+        width: int,
+        *,
+        kernel: int,
+        stride: int = 1,
+        activation: str | None = "relu",
+    ) -> keras.KerasTensor:
+        x = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
+        x = self._normalization()(x)
+        return layers.Activation(activation)(x) if activation else x

@@ -1,8 +1,8 @@
-"""Layers to the shapes of their weights."""
+"""Layers to the shapes of their weights and the work they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
@@ -13,39 +13,67 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 def weight_shapes(layers: Sequence[Layer]) -> dict[str, tuple[Shape, ...]]:
-    """Return the shape of each array of each layer that has weights, in Keras's order.
+    """Return the shape of each array of each convolution and dense layer, in Keras's order.
 
-    Knows the layers of plain convolutional networks; the input's size must not be free.
+    The input's size must not be free.
     """
-    outputs: dict[str, Shape] = {}
+    outputs = output_shapes(layers)
     weights: dict[str, tuple[Shape, ...]] = {}
     for layer in layers:
-        given = outputs[layer.inputs[0]] if layer.inputs else layer.config["shape"]
-        outputs[layer.name] = _output(layer, given)
         if layer.kind == "Conv2D":
-            filters = layer.config["filters"]
-            weights[layer.name] = (*layer.config["kernel_size"], given[-1], filters), (filters,)
+            filters, given = layer.config["filters"], outputs[layer.inputs[0]]
+            kernel = (*layer.config["kernel_size"], given[-1], filters)
+            weights[layer.name] = (kernel, (filters,)) if _has_bias(layer) else (kernel,)
         elif layer.kind == "Dense":
             units = layer.config["units"]
-            weights[layer.name] = (given[-1], units), (units,)
+            weights[layer.name] = (outputs[layer.inputs[0]][-1], units), (units,)
     return weights
 
 
-def _output(layer: Layer, given: Shape) -> Shape:
+def multiply_adds(layers: Sequence[Layer]) -> int:
+    """Return how often one crop's convolutions and dense layers multiply and add.
+
+    The input's size must not be free.
+    """
+    outputs = output_shapes(layers)
+    return sum(
+        prod(kernel) * prod(outputs[name][:-1])
+        for name, (kernel, *_) in weight_shapes(layers).items()
+    )
+
+
+def output_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
+    """Return the shape of each layer's output; the input's size must not be free."""
+    outputs: dict[str, Shape] = {}
+    for layer in layers:
+        outputs[layer.name] = _output(layer, [outputs[name] for name in layer.inputs])
+    return outputs
+
+
+def _output(layer: Layer, inputs: Sequence[Shape]) -> Shape:
+    config: Mapping[str, Any] = layer.config
     match layer.kind:
+        case "InputLayer":
+            return tuple(config["shape"])
         case "Conv2D":
-            return *_slide(layer, given, layer.config["kernel_size"], (1, 1)), layer.config[
-                "filters"
-            ]
+            return *_slide(layer, inputs[0], config["kernel_size"], (1, 1)), config["filters"]
         case "AveragePooling2D" | "MaxPooling2D":
-            size = layer.config["pool_size"]
-            return *_slide(layer, given, size, size), given[-1]
+            size = config["pool_size"]
+            return *_slide(layer, inputs[0], size, size), inputs[0][-1]
+        case "GlobalAveragePooling2D":
+            return inputs[0][-1:]
+        case "Concatenate":
+            return *inputs[0][:-1], sum(shape[-1] for shape in inputs)
         case "Flatten":
-            return (prod(given),)
+            return (prod(inputs[0]),)
         case "Dense":
-            return (layer.config["units"],)
+            return (config["units"],)
         case _:
-            return given
+            return inputs[0]
+
+
+def _has_bias(layer: Layer) -> bool:
+    return bool(layer.config.get("use_bias", True))
 
 
 def _slide(layer: Layer, given: Shape, window: Any, strides: Any) -> Iterable[int]:
