@@ -79,6 +79,14 @@ def test_what_has_no_digest_is_not_kept(home: Path) -> None:
     assert not (home / "compiled").exists()
 
 
+def test_what_is_not_to_be_stored_is_shared_but_not_kept(home: Path) -> None:
+    engine = OpenVinoEngine(precision="f32")
+    small = replace(NETWORK, stored=False)
+    compiled = engine.compile(small)
+    assert engine.compile(small) is compiled
+    assert not (home / "compiled").exists()
+
+
 def test_half_precision_is_only_for_auto(home: Path) -> None:
     OpenVinoEngine().build(NETWORK, "f32")
     (exact,) = stored(home).values()

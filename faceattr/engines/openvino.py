@@ -59,7 +59,7 @@ class OpenVinoEngine(Engine):
 
 def _model(network: Network, precision: Precision) -> ov.Model:
     """Return the network as an OpenVINO model, from the cache if it has been there before."""
-    if network.identity is None:
+    if network.identity is None or not network.stored:
         return translate(network)
     path = _stored(network.identity, precision)
     try:

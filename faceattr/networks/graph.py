@@ -45,12 +45,15 @@ class Network:
         weights: Arrays of each layer that has some, by its name, in Keras's order.
         digest: What tells these weights from all others, for example the SHA-256 of their
             file; None if engines shall not remember the network.
+        stored: Whether an engine may store what it makes of the network. A small one is made
+            anew as fast as it is read.
     """
 
     name: str
     layers: Sequence[Layer]
     weights: Mapping[str, Sequence[Array]]
     digest: str | None = None
+    stored: bool = True
 
     @property
     def identity(self) -> str | None:
