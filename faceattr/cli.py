@@ -348,12 +348,13 @@ def evaluate_analyzer(
 def list_plugins() -> None:
     """Show the analyzers and detectors that --actions and --detector know."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     for title, registry in (("Analyzers", analyzers), ("Detectors", detectors)):
         table = Table("name", "what it does", "weights", "from", title=title, title_justify="left")
         for name in registry:
-            table.add_row(name, *_describe(registry, name))
+            table.add_row(name, *map(escape, _describe(registry, name)))
         Console().print(table)
 
 
@@ -391,10 +392,10 @@ def list_weights() -> None:
     from rich.table import Table
 
     table = Table("name", "file", "size", "here", "license")
-    for name, weights in _downloads().items():
+    for name, weights in _downloads():
         copy = find(weights)
         here = "no" if copy is None else f"{copy.path}{' (trusted by you)' * copy.trusted}"
-        size = f"{weights.num_bytes / 1e6:.0f} MB"
+        size = f"{weights.num_bytes / 1e6:.3g} MB"
         table.add_row(name, weights.filename, size, here, weights.license)
     Console().print(table)
 
@@ -402,7 +403,7 @@ def list_weights() -> None:
 @weights_app.command("fetch")
 def fetch_weights(names: Annotated[list[str], typer.Argument(metavar="NAME...")]) -> None:
     """Download weights, unless they are here already."""
-    for weights in _chosen(names).values():
+    for _, weights in _chosen(names):
         print(fetch(weights))
 
 
@@ -410,7 +411,7 @@ def fetch_weights(names: Annotated[list[str], typer.Argument(metavar="NAME...")]
 def verify_weights(names: Names = None) -> None:
     """Read the weights that are here anew and compare their digests."""
     errors = []
-    for name, weights in _chosen(names).items():
+    for name, weights in _chosen(names):
         if names or find(weights):
             try:
                 copy = verify(weights)
@@ -424,11 +425,13 @@ def verify_weights(names: Names = None) -> None:
 @weights_app.command("path")
 def show_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Print where the weights lie."""
-    (weights,) = _chosen([name]).values()
-    copy = find(weights)
-    if copy is None:
-        raise WeightsError(f"{weights} is not here; bring it with `faceattr weights fetch {name}`")
-    print(copy.path)
+    for _, weights in _chosen([name]):
+        copy = find(weights)
+        if copy is None:
+            raise WeightsError(
+                f"{weights} is not here; bring it with `faceattr weights fetch {name}`"
+            )
+        print(copy.path)
 
 
 @weights_app.command("import")
@@ -442,13 +445,7 @@ def import_weights(
     ] = False,
 ) -> None:
     """Keep a file that was brought by hand."""
-    downloads = _downloads()
-    if name is None:
-        fitting = [one for one, weights in downloads.items() if weights.filename == file.name]
-        if not fitting:
-            raise OptionError(f"{file.name} is no published file name; say whose it is with --as")
-        name = fitting[0]
-    (weights,) = _chosen([name]).values()
+    name, weights = _meant(file, name)
     copy = import_file(file, weights, trust=trust)
     print(f"{name}: {copy.path}{' (trusted by you)' * copy.trusted}")
 
@@ -456,32 +453,51 @@ def import_weights(
 @weights_app.command("clear")
 def clear_weights(names: Names = None) -> None:
     """Remove downloaded weights, and what was converted of them."""
-    for weights in _chosen(names).values():
+    for _, weights in _chosen(names):
         for path in clear(weights):
             print(f"removed {path}")
     shutil.rmtree(cache_folder() / "compiled", ignore_errors=True)  # made again when needed
 
 
-def _downloads() -> dict[str, Weights]:
-    """Return the weights of each plugin that downloads some, by the plugin's name."""
-    downloads = {}
+def _downloads() -> list[tuple[str, Weights]]:
+    """Return the weights of each plugin that downloads some, with the plugin's name."""
+    downloads = []
     for registry in (analyzers, detectors):
         for name in registry:
             with suppress(FaceattrError):  # a broken plugin; `faceattr list` says so
-                weights = getattr(registry.get(name), "weights", None)
-                if weights is not None:
-                    downloads[name] = weights
+                downloads += [(name, weights) for weights in _weights_of(registry.get(name))]
     return downloads
 
 
-def _chosen(names: Sequence[str] | None) -> dict[str, Weights]:
+def _weights_of(plugin: Any) -> tuple[Weights, ...]:
+    """Return the files that a plugin downloads; maybe none."""
+    weights: Weights | tuple[Weights, ...] | None = getattr(plugin, "weights", None)
+    return (weights,) if isinstance(weights, Weights) else weights or ()
+
+
+def _chosen(names: Sequence[str] | None) -> list[tuple[str, Weights]]:
     downloads = _downloads()
+    known = dict(downloads)
     for name in names or ():
-        if name not in downloads:
+        if name not in known:
             raise UnknownNameError(
-                f"{name!r} has no weights to download; those that have: {', '.join(downloads)}"
+                f"{name!r} has no weights to download; those that have: {', '.join(known)}"
             )
-    return {name: downloads[name] for name in names or downloads}
+    return [one for one in downloads if not names or one[0] in names]
+
+
+def _meant(file: Path, name: str | None) -> tuple[str, Weights]:
+    """Return whose weights a file holds, by the plugin's name if there is one, else by its own."""
+    downloads = _chosen(None if name is None else [name])
+    fitting = [one for one in downloads if one[1].filename == file.name]
+    if name is not None and len(downloads) == 1:
+        fitting = downloads
+    if not fitting and name is None:
+        raise OptionError(f"{file.name} is no published file name; say whose it is with --as")
+    if not fitting:
+        filenames = ", ".join(weights.filename for _, weights in downloads)
+        raise OptionError(f"{name} has several files; name yours as one of them: {filenames}")
+    return fitting[0]
 
 
 def _exit_with(errors: Sequence[FaceattrError]) -> None:
@@ -646,8 +662,9 @@ def _describe(registry: Registry[Any], name: str) -> tuple[str, str, str]:
         plugin = registry.get(name)
     except FaceattrError as error:
         return f"broken: {error}", "", registry.origin(name)
-    weights: Weights | None = getattr(plugin, "weights", None)
     size = "built in"
-    if weights is not None:
-        size = f"{weights.num_bytes / 1e6:.0f} MB, {'here' if find(weights) else 'to download'}"
+    if weights := _weights_of(plugin):
+        num_bytes = sum(one.num_bytes for one in weights)
+        here = "here" if all(map(find, weights)) else "to download"
+        size = f"{num_bytes / 1e6:.3g} MB, {here}"
     return (plugin.__doc__ or "").partition("\n")[0], size, registry.origin(name)

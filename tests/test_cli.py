@@ -325,3 +325,16 @@ def test_what_cannot_be_measured_is_one_line_and_status_1(tmp_path: Path) -> Non
     done = faceattr("eval", "emotion", tmp_path / "x.csv")
     assert done.returncode == 1
     assert done.stderr == f"faceattr: {tmp_path / 'x.csv'}: no such file or folder\n"
+
+
+def test_a_plugin_may_have_several_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    listed = faceattr("weights", "list").stdout
+    assert listed.count("ssd") == 2
+    file = tmp_path / "mine.pb"
+    file.write_bytes(b"weights")
+    refused = faceattr("weights", "import", file, "--as", "ssd", "--trust")
+    assert "opencv_face_detector_uint8.pb, opencv_face_detector.pbtxt" in refused.stderr
+    named = file.rename(tmp_path / "opencv_face_detector.pbtxt")
+    assert faceattr("weights", "import", named, "--trust").returncode == 0
+    assert "trusted by you" in faceattr("weights", "verify", "ssd").stdout

@@ -14,6 +14,7 @@ from faceattr.detectors.tiles import LARGEST_FACE, tiles
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
 from faceattr.types import BBox, BGRImage, Detection
+from faceattr.weights import Weights
 
 MAX_OVERLAP = 0.7  # of two faces, as a share of the smaller box; MTCNN's own
 SMALLEST_TILE = 100  # px
@@ -21,6 +22,10 @@ SMALLEST_TILE = 100  # px
 
 class Detector(ABC):
     """Finds faces. A subclass says how in `find`; what all share is done here.
+
+    Attributes:
+        default_threshold: Smallest confidence of a detection, where a user gives none.
+        weights: Files that `load` fetches.
 
     Args:
         threshold: Smallest confidence of a detection, in [0, 1]; None for the detector's own.
@@ -37,6 +42,7 @@ class Detector(ABC):
     """
 
     default_threshold: ClassVar[float] = 0.5
+    weights: ClassVar[tuple[Weights, ...]] = ()
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """What makes detectors comparable: one frame around a face, one meaning of a confidence.
 
-The numbers of each detector come from `benchmarks/calibration.py` on the 150 pictures of
-WIDER FACE val that the project measures on. A find is a face there if its overlap with an
-annotated one is above 0.4.
+The numbers of each detector come from the table "what would make good" of
+`benchmarks/detectors.py`, on the 150 pictures of WIDER FACE val that the project measures on.
+A find is a face there if its overlap with an annotated one is at least 0.4.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ MMOD = Weights(
     ),
     sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
     num_bytes=729_940,
-    license="CC0; trained on pictures of ImageNet, VOC, VGG, WIDER FACE and FaceScrub",
+    license="CC0; trained on pictures of ImageNet, AFLW, VOC, VGG, WIDER FACE, FaceScrub",
     card="models/detectors/README.md",
 )
 
@@ -77,6 +77,8 @@ class DlibCnnDetector(Detector):
 
     Reference: King, Max-margin object detection, 2015.
     """
+
+    weights = (MMOD,)
 
     def load(self, engine: Engine) -> None:
         """See the base class."""

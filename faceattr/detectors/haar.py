@@ -34,15 +34,13 @@ class HaarDetector(Detector):
     features, CVPR 2001.
     """
 
-    default_threshold = 0.5
-
     def load(self, engine: Engine) -> None:
         """See the base class."""
         path = Path(cv2.data.haarcascades) / CASCADE
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
             raise MissingDependencyError(
                 f"OpenCV {cv2.__version__} comes without {CASCADE}; "
-                "pip install 'opencv-python>=4.10,<5'"
+                "pip install 'opencv-python>=4.12,<5'"
             )
         self._windows = _Windows(path)
 

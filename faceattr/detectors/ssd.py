@@ -55,11 +55,11 @@ class SsdDetector(Detector):
     Reference: Liu et al., SSD: single shot multibox detector, ECCV 2016.
     """
 
-    default_threshold = 0.5
+    weights = (SSD, SSD_GRAPH)
 
     def load(self, engine: Engine) -> None:
         """See the base class."""
-        self._network = _Network(fetch(SSD), fetch(SSD_GRAPH))
+        self._network = _Network(*map(fetch, self.weights))
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
@@ -74,11 +74,6 @@ class SsdDetector(Detector):
             for row in self._network(_padded(resize(image, level.scale)))
             if level.reports((detection := _detection(row, level.scale)).bbox)
         ]
-
-
-def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
-    """Return the scale of the first level for a picture of that height and width."""
-    return LONGER_SIDE / max(shape[:2]) if min_face is None else SMALLEST_FACE / min_face
 
 
 class _Network(threading.local):

@@ -43,6 +43,7 @@ class YunetDetector(Detector):
     """
 
     default_threshold = 0.6
+    weights = (YUNET,)
 
     def load(self, engine: Engine) -> None:
         """See the base class."""
