@@ -66,7 +66,7 @@ class MtcnnDetector(Detector):
     """Three small networks in a cascade; gives landmarks (default).
 
     The default threshold is 0.7, not the package's 0.8: it finds more of the faces that are
-    cut by the border or turned away. Without ``min_face``, faces under 20 px are left out.
+    cut by the border or turned away.
     """
 
     default_threshold = 0.7
@@ -84,10 +84,7 @@ class MtcnnDetector(Detector):
         """See the base class."""
         picture = Picture(image, MOST_PIXELS_SEARCHED if min_face else MOST_PIXELS_SUMMED)
         candidates = self._propose(picture, pyramid(image.shape, min_face))
-        found = self._decide(picture, self._refine(picture, candidates))
-        if min_face is not None:
-            return found
-        return [one for one in found if one.bbox[3] - one.bbox[1] >= SMALLEST_FACE]
+        return self._decide(picture, self._refine(picture, candidates))
 
     def _propose(self, picture: Picture, scales: Sequence[float]) -> Candidates:
         """Look at every place of every level of the pyramid."""
