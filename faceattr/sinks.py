@@ -281,7 +281,7 @@ class ParquetSink(Sink):
         self._pack()
         self._file.close()
         table = self._arrow.concat_tables(self._batches, promote_options="permissive")
-        with _blaming(self._path):
+        with blaming(self._path):
             self._arrow.parquet.write_table(table, self._path)
 
     def _pack(self) -> None:
@@ -343,7 +343,7 @@ class VideoSink(Sink):
 
     def _require_space(self) -> None:
         """Stop while the file can still be closed: OpenCV does not tell when a write fails."""
-        with _blaming(self._path):
+        with blaming(self._path):
             free = shutil.disk_usage(self._path.parent).free
         if free < MIN_FREE:
             raise SinkError(f"{self._path}: the disk is full but for {free // 1_000_000} MB")
@@ -452,14 +452,14 @@ class _TextFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).resolve()
         self._size = 0
-        with _blaming(self._path):
+        with blaming(self._path):
             self._file = io.FileIO(self._path, "w")
 
     def write(self, text: str) -> None:
         """Add text; if the disk is full the file is left as it was."""
         data = text.encode()
         rest = memoryview(data)
-        with _blaming(self._path):
+        with blaming(self._path):
             try:
                 while rest:
                     rest = rest[self._file.write(rest) :]
@@ -474,20 +474,20 @@ class _TextFile:
         part = _TextFile(f"{self._path}.part")
         try:
             part.write(text)
-        except SinkError:
+        except BaseException:  # Ctrl-C too leaves no second file
             part.close()
             part._path.unlink()
             raise
         part.close()
         self.close()
-        with _blaming(self._path):
+        with blaming(self._path):
             os.replace(part._path, self._path)
             self._file = io.FileIO(self._path, "a")
         self._size = part._size
 
     def read(self) -> str:
         """Return all there is."""
-        with _blaming(self._path):
+        with blaming(self._path):
             return self._path.read_text(encoding="utf-8")
 
     def close(self) -> None:
@@ -496,7 +496,7 @@ class _TextFile:
 
 
 @contextmanager
-def _blaming(path: str | os.PathLike[str]) -> Iterator[None]:
+def blaming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Let an error of the system name the file."""
     try:
         yield

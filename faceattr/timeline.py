@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import MissingDependencyError, SinkError
-from faceattr.sinks import Sink
+from faceattr.sinks import Sink, blaming
 from faceattr.types import Attribute, Classification, Estimate, Face, Frame
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Readings: TypeAlias = list[tuple[float, Attribute]]
 MOST_TRACKS = 12  # those seen longest; more are hard to read
 WIDTH, HEIGHT, MARGIN = 6.0, 1.6, 0.9  # inches of a diagram, and above all of them
 GAP = 0.5  # s without a face that are left empty
+NOTHING = "nothing was read off any face"
 LINE_COLOR = "#3565a8"
 
 
@@ -39,6 +41,7 @@ class TimelineSink(Sink):
 
     Raises:
         MissingDependencyError: Matplotlib is not installed.
+        SinkError: The file cannot be written, or has another ending.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -48,8 +51,13 @@ class TimelineSink(Sink):
             raise MissingDependencyError(
                 "a timeline needs Matplotlib: pip install 'faceattr[plot]'"
             ) from error
-        self._path = os.fspath(path)
+        self._path = Path(path)
         self._figure = Figure(dpi=120, layout="constrained")
+        endings = self._figure.canvas.get_supported_filetypes()
+        if self._path.suffix.lower().lstrip(".") not in endings:
+            raise SinkError(f"{path}: the name of a picture ends in .{', .'.join(sorted(endings))}")
+        with blaming(self._path):  # now, not when all is done
+            self._path.write_bytes(b"")
         self._tracks: dict[int, dict[str, Readings]] = {}
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
@@ -75,10 +83,10 @@ class TimelineSink(Sink):
                     _draw(axes, track.get(name, []))
             for column, name in zip(grid.T, names, strict=True):
                 _label(column, name)
-        try:
+        else:
+            self._figure.text(0.5, 0.5, NOTHING, ha="center", va="center")
+        with blaming(self._path):
             self._figure.savefig(self._path)
-        except (OSError, ValueError) as error:  # ValueError for an unknown ending
-            raise SinkError(f"{self._path}: cannot be written: {error}") from error
 
     def _longest_tracks(self) -> dict[int, dict[str, Readings]]:
         """Return the tracks that were read most often, in the order of their numbers."""
