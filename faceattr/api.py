@@ -132,6 +132,8 @@ def stream(
     engine: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
+    labels: LabelChoice | None = None,
+    min_confidence: float = 0.0,
 ) -> Results:
     """Yield the frames of a camera, stream or video with their faces, who keep their track ids.
 
@@ -156,6 +158,8 @@ def stream(
         engine: As in `analyze`.
         precision: As in `analyze`.
         threads: As in `analyze`.
+        labels: As in `analyze`.
+        min_confidence: As in `analyze`, of what is averaged over time.
 
     Raises:
         SourceError: The source cannot be opened, or is lost.
@@ -178,6 +182,8 @@ def stream(
         engine=engine,
         precision=precision,
         threads=threads,
+        labels=labels,
+        min_confidence=min_confidence,
     )
     return play(live, open_source(source), sinks, max_frames=max_frames, max_fps=max_fps)
 

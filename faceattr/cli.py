@@ -55,6 +55,16 @@ EngineName: TypeAlias = Annotated[
 PrecisionName: TypeAlias = Annotated[
     str | None, typer.Option(help="auto or f32.", show_default="auto")
 ]
+Labels: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Labels to keep, happy,sad,neutral, or groups, good=happy+surprise,bad=sad+fear.",
+        show_default="all",
+    ),
+]
+MinConfidence: TypeAlias = Annotated[
+    float, typer.Option(help="Show no label that is less sure, 0 to 1.")
+]
 FreezeName: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -128,16 +138,8 @@ def analyze(
     detector: DetectorName = "mtcnn",
     engine: EngineName = None,
     precision: PrecisionName = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            help="Labels to keep, happy,sad,neutral, or groups, good=happy+surprise,bad=sad+fear.",
-            show_default="all",
-        ),
-    ] = None,
-    min_confidence: Annotated[
-        float, typer.Option(help="Show no label that is less sure, 0 to 1.")
-    ] = 0.0,
+    labels: Labels = None,
+    min_confidence: MinConfidence = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
     save: Annotated[
@@ -215,6 +217,8 @@ def stream(
     parquet: ParquetPath = None,
     engine: EngineName = None,
     precision: PrecisionName = None,
+    labels: Labels = None,
+    min_confidence: MinConfidence = 0.0,
 ) -> None:
     """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
     from faceattr.live import LiveAnalysis  # SciPy takes a moment, for these commands only
@@ -231,6 +235,8 @@ def stream(
         budget=budget,
         engine=engine,
         precision=precision,
+        labels=labels,
+        min_confidence=min_confidence,
     )
     frames = open_source(source)
     sinks: list[Sink] = [WindowSink(status=lambda: live.status)] if display else []
@@ -260,6 +266,8 @@ def video(
     ] = None,
     engine: EngineName = None,
     precision: PrecisionName = None,
+    labels: Labels = None,
+    min_confidence: MinConfidence = 0.0,
 ) -> None:
     """Follow the faces of a video and read their attributes; the table has one row per track."""
     from faceattr.live import LiveAnalysis
@@ -276,6 +284,8 @@ def video(
         detect_every=detect_every,
         engine=engine,
         precision=precision,
+        labels=labels,
+        min_confidence=min_confidence,
     )
     frames = open_source(path)
     sinks = _open_sinks(frames, video=save, jsonl=jsonl, csv=csv, parquet=parquet)

@@ -18,6 +18,7 @@ from faceattr.analyzers.base import Analyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
 from faceattr.errors import OptionError
+from faceattr.labels import LabelChoice
 from faceattr.pipeline import Pipeline
 from faceattr.schedule import Schedule, choose_refresh
 from faceattr.sinks import Sink
@@ -60,6 +61,8 @@ class LiveAnalysis:
         engine: As in `Pipeline`.
         precision: As in `Pipeline`.
         threads: As in `Pipeline`.
+        labels: As in `Pipeline`.
+        min_confidence: As in `Pipeline`, of what is averaged over time.
 
     Attributes:
         looks: How many faces were looked at, by name of the attribute.
@@ -85,6 +88,8 @@ class LiveAnalysis:
         engine: str | None = None,
         precision: str | None = None,
         threads: int | None = None,
+        labels: LabelChoice | None = None,
+        min_confidence: float = 0.0,
     ) -> None:
         _check("frame_threshold", frame_threshold, smallest=1)
         _check("smoothing", smoothing, smallest=0)
@@ -94,7 +99,13 @@ class LiveAnalysis:
         self._tracker = IouTracker(min_confidence=finder.threshold)
         finder.threshold *= FAINT
         self._pipeline = Pipeline(
-            actions, detector=finder, engine=engine, precision=precision, threads=threads
+            actions,
+            detector=finder,
+            engine=engine,
+            precision=precision,
+            threads=threads,
+            labels=labels,
+            min_confidence=min_confidence,
         )
         self._refresh = choose_refresh(self._pipeline.refresh, freeze, time_threshold, refresh)
         self._schedule = Schedule(self._refresh, frame_threshold=frame_threshold)

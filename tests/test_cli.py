@@ -210,6 +210,17 @@ def test_a_video_becomes_tables_a_copy_and_a_picture(clip: Path, tmp_path: Path)
     assert load_image(plot).std() > 10
 
 
+def test_labels_of_a_video_can_be_grouped_and_left_out_where_unsure(
+    clip: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "a.csv"
+    options = ["--labels", "good=happy+surprise,bad=sad+fear", "--min-confidence", "1"]
+    assert "uncertain" in faceattr("video", clip, *options, "--csv", table).stdout
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert len(rows) == 12
+    assert all(row["emotion"] == "" and float(row["emotion_good"]) > 0.9 for row in rows)
+
+
 def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
     lines = tmp_path / "a.jsonl"
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]

@@ -8,7 +8,7 @@ from time import monotonic
 
 import numpy as np
 import pytest
-from conftest import Brightness
+from conftest import Brightness, Light
 from scenes import SIDE, BrightSquares, HeavyBrightness, frames, scene, value_of
 
 import faceattr
@@ -16,7 +16,7 @@ from faceattr.errors import OptionError, PluginError, SinkError, UnknownNameErro
 from faceattr.live import LiveAnalysis, play
 from faceattr.sinks import CallbackSink, CsvSink, JsonLinesSink, Sink, VideoSink
 from faceattr.sources import Pictures, VideoFile
-from faceattr.types import BGRImage, Crops, Estimate, Face, Frame
+from faceattr.types import BGRImage, Classification, Crops, Estimate, Face, Frame
 
 STILL = scene((10, 10), (100, 60))
 
@@ -279,6 +279,22 @@ def test_the_front_door_streams_pictures_frame_by_frame(tmp_path: Path) -> None:
     known = ["heavy" in face.attributes for _, faces in results for face in faces]
     assert known == [False] * 8 + [True] * 8
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 8
+
+
+def test_labels_can_be_grouped_and_left_out_where_the_average_is_unsure() -> None:
+    levels = [255] * 5 + [120] * 25
+    results = faceattr.stream(
+        [scene((10, 10), level=level) for level in levels],
+        [Light()],
+        detector=BrightSquares(threshold=0.2),
+        labels={"bright": "day", "dark": ["dusk", "night"]},
+        min_confidence=0.6,
+    )
+    attributes = [faces[0].attributes["light"] for _, faces in results]
+    labels = [one.label for one in attributes if isinstance(one, Classification)]
+    assert set(labels) == {"bright", None}
+    assert labels == sorted(labels, key=lambda label: label is None)
+    assert labels[10] == "bright"  # the average falls slowly
 
 
 def test_a_sink_that_is_done_ends_the_stream() -> None:
