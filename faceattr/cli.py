@@ -25,6 +25,7 @@ from faceattr.pipeline import ImageResult, Pipeline
 from faceattr.registry import Registry
 from faceattr.sinks import (
     CsvSink,
+    FrameRate,
     JsonLinesSink,
     ParquetSink,
     PictureFolder,
@@ -239,9 +240,10 @@ def stream(
         min_confidence=min_confidence,
     )
     frames = open_source(source)
-    sinks: list[Sink] = [WindowSink(status=lambda: live.status)] if display else []
+    rate = FrameRate()
+    sinks: list[Sink] = [WindowSink(status=lambda: _status(live, rate))] if display else []
     sinks += _open_sinks(frames, video=record, jsonl=jsonl, csv=csv, parquet=parquet)
-    _follow(live, frames, sinks, max_frames=max_frames, max_fps=max_fps)
+    _follow(live, frames, sinks, rate, max_frames=max_frames, max_fps=max_fps)
 
 
 @app.command()
@@ -292,7 +294,7 @@ def video(
     if plot:
         sinks.append(TimelineSink(plot))
     sinks.append(tracks := TrackTable())
-    _follow(live, frames, sinks, max_frames=max_frames, max_fps=max_fps)
+    _follow(live, frames, sinks, FrameRate(), max_frames=max_frames, max_fps=max_fps)
     _print_tracks(tracks)
 
 
@@ -556,6 +558,7 @@ def _follow(
     live: LiveAnalysis,
     source: Source,
     sinks: Sequence[Sink],
+    rate: FrameRate,
     *,
     max_frames: int | None,
     max_fps: float | None,
@@ -574,12 +577,12 @@ def _follow(
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    results = play(live, source, sinks, max_frames=max_frames, max_fps=max_fps)
+    results = play(live, source, [rate, *sinks], max_frames=max_frames, max_fps=max_fps)
     try:
         with closing(results), progress:
             task = progress.add_task("loading", total=max_frames or source.num_frames)
             for frame, _ in results:
-                progress.update(task, completed=frame.index + 1, description=live.status)
+                progress.update(task, completed=frame.index + 1, description=_status(live, rate))
     except KeyboardInterrupt:
         pass  # how one ends a stream
     looks = ", ".join(f"{name} {count}" for name, count in live.looks.items())
@@ -587,6 +590,10 @@ def _follow(
         f"frames: {live.num_frames} ({source.num_dropped} dropped); "
         f"faces: {live.num_tracks}; looks: {looks or 'none'}"
     )
+
+
+def _status(live: LiveAnalysis, rate: FrameRate) -> str:
+    return f"{rate.fps:.0f} fps   {live.status}"
 
 
 def _with_progress(results: Iterable[T], count: int, description: str) -> Iterable[T]:

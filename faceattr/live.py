@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -35,7 +35,6 @@ Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
 
 FAINT = 0.75  # of the confidence that starts a track is enough to continue one
 FEW_LOOKS = 2  # after which the answer of a heavy analyzer counts half
-FPS_FRAMES = 30  # over which the frames per second are measured
 
 
 class LiveAnalysis:
@@ -121,7 +120,6 @@ class LiveAnalysis:
 
         self.looks = Counter(dict.fromkeys(self._refresh, 0))
         self.num_frames = 0
-        self._timestamps: deque[float] = deque(maxlen=FPS_FRAMES)
         self._shown: Frame | None = None
         self._faces: dict[int, Detection] = {}  # by track id
         self._num_to_carry = 0
@@ -136,11 +134,9 @@ class LiveAnalysis:
 
     @property
     def status(self) -> str:
-        """Frames per second, faces, and looks of each analyzer, in one line."""
-        seconds = self._timestamps[-1] - self._timestamps[0] if self._timestamps else 0.0
-        fps = (len(self._timestamps) - 1) / seconds if seconds else 0.0
+        """Faces, and looks of each analyzer, in one line."""
         looks = (f"{name} {count}x" for name, count in self.looks.items())
-        return "   ".join([f"{fps:.0f} fps", f"{len(self._faces)} faces", *looks])
+        return "   ".join([f"{len(self._faces)} faces", *looks])
 
     def load(self) -> None:
         """Make everything ready; else the first frame does it."""
@@ -164,7 +160,6 @@ class LiveAnalysis:
                 yield self._step(frame, worker)
 
     def _step(self, frame: Frame, worker: Executor) -> tuple[Frame, list[Face]]:
-        self._timestamps.append(frame.timestamp)
         if self._shown is None or frame.timestamp >= self._held_until:
             self._faces = self._follow(frame)
             self._shown = frame

@@ -11,8 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v"}  # in 
 COLUMNS = ("frame", "timestamp", "track", "x1", "y1", "x2", "y2", "confidence")  # of any face
 MIN_FREE = 32_000_000  # bytes that a video leaves on its disk; closing it takes some of them
 BATCH_ROWS = 10_000  # of a Parquet table that are packed together
+RATE_FRAMES = 30  # over which the frames per second are measured
 WINDOW_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
 WINDOW_SIDE = 960  # px, the longer one at first
 OPEN_A_WINDOW = "import cv2; cv2.namedWindow('faceattr')"
@@ -382,6 +384,28 @@ class TrackTable(Sink):
             self.presence[track_id] = Presence(first, now, num_frames + 1)
             for name, attribute in face.attributes.items():
                 self._averages.add(track_id, name, attribute, quality=1.0, now=now)
+
+
+class FrameRate(Sink):
+    """Measures how many frames come per second.
+
+    Args:
+        clock: Gives the time in seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=RATE_FRAMES)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of late; 0 while there are too few to tell."""
+        seconds = self._times[-1] - self._times[0] if self._times else 0.0
+        return (len(self._times) - 1) / seconds if seconds else 0.0
+
+    def write(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """See the base class."""
+        self._times.append(self._clock())
 
 
 class WindowSink(Sink):

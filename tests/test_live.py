@@ -156,7 +156,7 @@ def test_a_picture_of_another_size_keeps_the_faces() -> None:
 def test_nobody_is_an_empty_list(images: list[BGRImage]) -> None:
     live = LiveAnalysis([Brightness()], detector=BrightSquares())
     assert [faces for _, faces in live.run(frames(images))] == [[] for _ in images]
-    assert live.status == "0 fps   0 faces   brightness 0x" or images
+    assert live.status == "0 faces   brightness 0x"
 
 
 def test_who_left_leaves_no_trace() -> None:
