@@ -127,7 +127,7 @@ def stream(
     time_threshold: float | None = None,
     refresh: Mapping[str, float] | None = None,
     smoothing: float = 0.5,
-    detect_every: int = 1,
+    detect_every: int | str = 1,
     budget: float = 0.5,
     engine: str | None = None,
     precision: str | None = None,
@@ -153,8 +153,10 @@ def stream(
         time_threshold: Seconds between two of its looks; None for each analyzer's own.
         refresh: The same for single attributes, as in ``{"age": 2.0}``.
         smoothing: Seconds after which an answer counts half in the average that is given.
-        detect_every: Look for faces in every n-th frame, and carry the boxes in between.
-        budget: Largest share of a live source's time in which heavy analyzers are at work.
+        detect_every: Look for faces in every n-th frame, and carry the boxes in between; or
+            ``"auto"`` to look in the background of a live source, as often as the budget allows.
+        budget: Largest share of a live source's time in which heavy analyzers are at work, and
+            the same for a detector in the background.
         engine: As in `analyze`.
         precision: As in `analyze`.
         threads: As in `analyze`.

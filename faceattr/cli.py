@@ -205,9 +205,19 @@ def stream(
     time_threshold: TimeThreshold = None,
     refresh: Refresh = None,
     smoothing: Smoothing = 0.5,
-    detect_every: DetectEvery = 1,
+    detect_every: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Look for faces in every n-th frame only; auto: in the background of a live "
+            "source, as often as the budget allows.",
+        ),
+    ] = "1",
     budget: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Share of the time for heavy analyzers.")
+        float,
+        typer.Option(
+            min=0.01, max=1, help="Share of a live source's time for work in the background."
+        ),
     ] = 0.5,
     max_frames: MaxFrames = None,
     max_fps: MaxFps = None,
@@ -232,7 +242,7 @@ def stream(
         time_threshold=time_threshold,
         refresh=_parse_refresh(refresh),
         smoothing=smoothing,
-        detect_every=detect_every,
+        detect_every=_parse_every(detect_every),
         budget=budget,
         engine=engine,
         precision=precision,
@@ -532,6 +542,10 @@ def _parse_refresh(options: Sequence[str] | None) -> dict[str, float]:
         except ValueError as error:
             raise OptionError(f"--refresh {option}: write it like age=2") from error
     return refresh
+
+
+def _parse_every(option: str) -> int | str:
+    return int(option) if option.isdecimal() else option
 
 
 def _open_sinks(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from itertools import islice, repeat
-from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from faceattr.analyzers.base import Analyzer
+from faceattr.background import Worker
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
 from faceattr.errors import OptionError
@@ -27,12 +28,10 @@ from faceattr.sources import Source, thin_out
 from faceattr.tracking import IouTracker
 from faceattr.types import Attribute, Detection, Face, Frame
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
 """Frames with their faces, most confident first; to be closed, as by reading it to its end."""
 
+AUTO = "auto"  # for what is done as often as the budget allows
 FAINT = 0.75  # of the confidence that starts a track is enough to continue one
 FEW_LOOKS = 2  # after which the answer of a heavy analyzer counts half
 
@@ -55,8 +54,10 @@ class LiveAnalysis:
         refresh: The same for single attributes, as in ``{"age": 2.0}``; 0 makes one light.
         smoothing: Seconds after which an answer counts half in the average that is given,
             or two looks of a heavy analyzer; 0 to give the last answer as it is.
-        detect_every: Look for faces in every n-th frame, and carry the boxes in between.
-        budget: Largest share of the time that heavy analyzers work in the background.
+        detect_every: Look for faces in every n-th frame, and carry the boxes in between; or
+            ``"auto"`` to look in the background too, as often as the budget allows.
+        budget: Largest share of the time that heavy analyzers work in the background, and the
+            same for the detector if it does.
         engine: As in `Pipeline`.
         precision: As in `Pipeline`.
         threads: As in `Pipeline`.
@@ -82,7 +83,7 @@ class LiveAnalysis:
         time_threshold: float | None = None,
         refresh: Mapping[str, float] | None = None,
         smoothing: float = 0.5,
-        detect_every: int = 1,
+        detect_every: int | str = 1,
         budget: float = 0.5,
         engine: str | None = None,
         precision: str | None = None,
@@ -92,8 +93,12 @@ class LiveAnalysis:
     ) -> None:
         _check("frame_threshold", frame_threshold, smallest=1)
         _check("smoothing", smoothing, smallest=0)
-        _check("detect_every", detect_every, smallest=1)
-        _check("budget", budget, smallest=0.01)
+        if isinstance(detect_every, str) and detect_every != AUTO:
+            raise OptionError(f"detect_every is {detect_every!r}; it can be a number or {AUTO!r}")
+        self._finds_beside = detect_every == AUTO
+        self._detect_every = 1 if isinstance(detect_every, str) else detect_every
+        _check("detect_every", self._detect_every, smallest=1)
+        _check("budget", budget, smallest=0.01, largest=1)
         finder = copy(detectors.get(detector)() if isinstance(detector, str) else detector)
         self._tracker = IouTracker(min_confidence=finder.threshold)
         finder.threshold *= FAINT
@@ -115,7 +120,6 @@ class LiveAnalysis:
             }
         )
         self._hold = max(self._refresh.values(), default=0.0) if freeze == "frame" else 0.0
-        self._detect_every = detect_every
         self._budget = budget
 
         self.looks = Counter(dict.fromkeys(self._refresh, 0))
@@ -124,8 +128,6 @@ class LiveAnalysis:
         self._faces: dict[int, Detection] = {}  # by track id
         self._num_to_carry = 0
         self._held_until = -math.inf
-        self._job: _Job | None = None
-        self._rest_until = -math.inf
 
     @property
     def num_tracks(self) -> int:
@@ -148,53 +150,64 @@ class LiveAnalysis:
         Args:
             frames: Of the stream.
             background: Let heavy analyzers work on a thread of their own, and go on with what
-                is known. Else each frame waits for them, and the results depend on nothing
-                but the frames.
+                is known; the same for the detector, if it looks as often as the budget allows.
+                Else each frame waits for them, and the results depend on nothing but the frames.
 
         Raises:
             PluginError: The detector or an analyzer fails.
         """
         self.load()
-        with ThreadPoolExecutor(1) if background and not self._hold else _AtOnce() as worker:
+        share = self._budget if background and not self._hold else None
+        finder: Worker[_Found] = Worker(share if self._finds_beside else None)
+        reader: Worker[list[_Answer]] = Worker(share)
+        with finder, reader:
             for frame in frames:
-                yield self._step(frame, worker)
+                yield self._step(frame, finder, reader)
 
-    def _step(self, frame: Frame, worker: Executor) -> tuple[Frame, list[Face]]:
+    def _step(
+        self, frame: Frame, finder: Worker[_Found], reader: Worker[list[_Answer]]
+    ) -> tuple[Frame, list[Face]]:
         if self._shown is None or frame.timestamp >= self._held_until:
-            self._faces = self._follow(frame)
+            self._faces = self._follow(frame, finder)
             self._shown = frame
             self._schedule.see(self._faces)
-            self._look(frame, worker)
+            self._look(frame, reader)
             self._forget_lost()
         self.num_frames += 1
         faces = [self._describe(*face, frame.timestamp) for face in self._faces.items()]
         return replace(frame, image=self._shown.image), faces
 
-    def _follow(self, frame: Frame) -> dict[int, Detection]:
+    def _follow(self, frame: Frame, finder: Worker[_Found]) -> dict[int, Detection]:
         """Find the faces of the frame, or tell where they are from where they were going."""
         if self._shown is not None and self._shown.image.shape != frame.image.shape:
             y, x, _ = np.divide(frame.image.shape, self._shown.image.shape)
             self._tracker.rescale(x, y)
         if self._num_to_carry:
             self._num_to_carry -= 1
+        elif finder.is_free:
+            self._num_to_carry = self._detect_every - 1
+            finder.start(partial(self._find, frame, self.num_frames))
+        found = finder.take()
+        if found is None or found.frame.image.shape != frame.image.shape:
             return self._tracker.carry()
-        self._num_to_carry = self._detect_every - 1
-        return self._tracker.update(self._pipeline.detect(frame.image))
+        return self._tracker.update(found.detections, late=self.num_frames - found.number)
 
-    def _look(self, frame: Frame, worker: Executor) -> None:
+    def _find(self, frame: Frame, number: int) -> _Found:
+        """Return the faces of a frame; on another thread, if there is one."""
+        return _Found(frame, number, self._pipeline.detect(frame.image))
+
+    def _look(self, frame: Frame, reader: Worker[list[_Answer]]) -> None:
         """Let the analyzers look at the faces that are due."""
         light = [name for name, seconds in self._refresh.items() if not seconds]
         heavy = [name for name, seconds in self._refresh.items() if seconds]
-        now = frame.timestamp
         self._learn(self._carry_out(self._plan(frame, light)))
-        if self._job is None and now >= self._rest_until and (looks := self._plan(frame, heavy)):
-            self._job = _Job(now, worker.submit(self._carry_out, looks))
-        if self._job is not None and self._job.answers.done():
-            self._learn(self._job.answers.result())
-            self._rest_until = now + (now - self._job.started) * (1 / self._budget - 1)
-            self._job = None
+        if reader.is_free and (looks := self._plan(frame, heavy)):
+            reader.start(partial(self._carry_out, looks))
+        answers = reader.take()
+        if answers is not None:
+            self._learn(answers)
             if self._hold:
-                self._held_until = now + self._hold
+                self._held_until = frame.timestamp + self._hold
                 self._schedule.start_over()
                 self._num_to_carry = 0
 
@@ -283,6 +296,14 @@ def play(
                 return
 
 
+class _Found(NamedTuple):
+    """Where the faces of a frame are, and how many frames came before it."""
+
+    frame: Frame
+    number: int
+    detections: list[Detection]
+
+
 class _Look(NamedTuple):
     """Faces of a frame, by track id, that some analyzers look at together."""
 
@@ -300,23 +321,7 @@ class _Answer(NamedTuple):
     timestamp: float
 
 
-class _Job(NamedTuple):
-    """Looks that are being carried out."""
-
-    started: float
-    answers: Future[list[_Answer]]
-
-
-class _AtOnce(Executor):
-    """Does what it is told before it returns."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """See the base class."""
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def _check(name: str, value: float, *, smallest: float) -> None:
-    if not value >= smallest:
-        raise OptionError(f"{name} is {value}; it must be at least {smallest}")
+def _check(name: str, value: float, *, smallest: float, largest: float = math.inf) -> None:
+    if not smallest <= value <= largest:
+        limits = f"at least {smallest}" + f" and at most {largest}" * (largest < math.inf)
+        raise OptionError(f"{name} is {value}; it must be {limits}")

@@ -16,7 +16,7 @@ Vector = NDArray[np.float64]
 """(2,) x and y in px."""
 
 TRUST = 0.8  # in the expected place of a face, for each update that has missed it
-AGILITY = 0.3  # share of what was measured in the new velocity; the rest is the old one
+AGILITY = 0.3  # share of what was measured over one frame in the new velocity, the rest is old
 
 
 class IouTracker:
@@ -49,20 +49,24 @@ class IouTracker:
         """The tracks that go on, those of faces now missing among them."""
         return self._tracks.keys()
 
-    def update(self, detections: Sequence[Detection]) -> dict[int, Detection]:
-        """Return the detections of the next frame by track id, in their order.
+    def update(self, detections: Sequence[Detection], *, late: int = 0) -> dict[int, Detection]:
+        """Return the faces of the next frame by track id, in the order of the detections.
 
         Those that are too faint to start a track are left out.
+
+        Args:
+            detections: Of that frame, or of one before it but after the last update.
+            late: How many frames before it; the faces are moved on by as many.
         """
         self._advance()
-        followed = self._match(detections)
+        followed = self._match(detections, late)
         found: dict[int, Detection] = {}
         for index, detection in enumerate(detections):
             if index in followed:
-                self._tracks[followed[index]].follow(detection)
-                found[followed[index]] = detection
+                self._tracks[followed[index]].follow(detection, late)
+                found[followed[index]] = self._tracks[followed[index]].expected()
             elif detection.confidence >= self._min_confidence:
-                found[self._start(detection)] = detection
+                found[self._start(detection, late)] = detection
         self._drop_lost(found)
         return found
 
@@ -74,7 +78,7 @@ class IouTracker:
         self._advance()
         seen = [item for item in self._tracks.items() if not item[1].num_missed]
         seen.sort(key=lambda item: item[1].detection.confidence, reverse=True)
-        return {track_id: track.expected for track_id, track in seen}
+        return {track_id: track.expected() for track_id, track in seen}
 
     def rescale(self, x: float, y: float) -> None:
         """Go on in pictures that are so many times as wide and as high."""
@@ -86,10 +90,11 @@ class IouTracker:
         for track in self._tracks.values():
             track.num_frames += 1
 
-    def _match(self, detections: Sequence[Detection]) -> dict[int, int]:
+    def _match(self, detections: Sequence[Detection], late: int) -> dict[int, int]:
         """Return which detection (by its index) continues which track: most overlap in all."""
         track_ids, tracks = list(self._tracks), list(self._tracks.values())
-        overlap = overlaps(_boxes(detections), _boxes(track.expected for track in tracks))
+        expected = [track.expected(late) for track in tracks]
+        overlap = overlaps(_boxes(detections), _boxes(expected))
         overlap[overlap < self._min_iou] = 0
         overlap *= [TRUST**track.num_missed for track in tracks]
         rows, columns = linear_sum_assignment(overlap, maximize=True)
@@ -99,9 +104,9 @@ class IouTracker:
             if overlap[row, column] > 0
         }
 
-    def _start(self, detection: Detection) -> int:
+    def _start(self, detection: Detection, late: int) -> int:
         self.num_started += 1
-        self._tracks[self.num_started] = _Track(detection)
+        self._tracks[self.num_started] = _Track(detection, num_frames=late)
         return self.num_started
 
     def _drop_lost(self, found: Collection[int]) -> None:
@@ -127,17 +132,17 @@ class _Track:
     num_frames: int = 0
     num_missed: int = 0
 
-    @property
-    def expected(self) -> Detection:
-        """The last detection, moved to where the face should be by now."""
-        return _moved(self.detection, shift=self.velocity * self.num_frames)
+    def expected(self, late: int = 0) -> Detection:
+        """Return the last detection, moved to where the face should be so many frames ago."""
+        return _moved(self.detection, shift=self.velocity * (self.num_frames - late))
 
-    def follow(self, detection: Detection) -> None:
-        """Go on from here."""
-        measured = (_center(detection) - _center(self.detection)) / self.num_frames
-        self.velocity += AGILITY * (measured - self.velocity)
+    def follow(self, detection: Detection, late: int) -> None:
+        """Go on from where the face was so many frames ago."""
+        num_frames = self.num_frames - late  # over more of them, trembling boxes matter less
+        measured = (_center(detection) - _center(self.detection)) / num_frames
+        self.velocity += (1 - (1 - AGILITY) ** num_frames) * (measured - self.velocity)
         self.detection = detection
-        self.num_frames = self.num_missed = 0
+        self.num_frames, self.num_missed = late, 0
 
 
 def _boxes(detections: Iterable[Detection]) -> Boxes:

@@ -224,12 +224,14 @@ def test_labels_of_a_video_can_be_grouped_and_left_out_where_unsure(
 def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
     lines = tmp_path / "a.jsonl"
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
+    options += ["--detect-every", "auto", "--labels", "happy,sad"]
     done = faceattr("stream", clip, *options, "--jsonl", lines)
     assert (done.returncode, done.stderr) == (0, "")
     assert "frames: 7 (0 dropped); faces: 1; looks: emotion 1" in done.stdout
     faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
     assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
     assert faces[-1]["frozen"]["emotion"] == pytest.approx(1.8)
+    assert list(faces[-1]["attributes"]["emotion"]["scores"]) == ["happy", "sad"]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +240,9 @@ def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
         (["stream", "99"], "camera 99 cannot be opened"),
         (["stream", "CLIP", "--refresh", "age"], "write it like age=2"),
         (["stream", "CLIP"], "no window can be opened"),
+        (["stream", "CLIP", "--detect-every", "0"], "detect_every is 0; it must be at least 1"),
+        (["video", "CLIP", "--labels", "hapy,sad"], "did you mean 'happy'"),
+        (["video", "CLIP", "--plot", "a.nope"], "a.nope: the name of a picture ends in"),
         (["video", "CLIP", "--save", "a.gif"], "a.gif: the name of a video ends in"),
     ],
 )

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from conftest import Brightness, Light
 from scenes import SIDE, BrightSquares, HeavyBrightness, frames, scene, value_of
 
 import faceattr
+from faceattr import live as module
+from faceattr.background import Worker
 from faceattr.errors import OptionError, PluginError, SinkError, UnknownNameError
 from faceattr.live import LiveAnalysis, play
 from faceattr.sinks import CallbackSink, CsvSink, JsonLinesSink, Sink, VideoSink
 from faceattr.sources import Pictures, VideoFile
-from faceattr.types import BGRImage, Classification, Crops, Estimate, Face, Frame
+from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face, Frame
 
 STILL = scene((10, 10), (100, 60))
 
@@ -137,6 +141,67 @@ def test_faces_are_carried_between_two_looks_of_the_detector() -> None:
             (2 * index, 10, 2 * index + SIDE, 30), abs=0.5
         )
     assert Counting.count == 20
+
+
+class WaitingSquares(BrightSquares):
+    """Finds the faces when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = Semaphore(0)
+
+    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+        assert self.go_on.acquire(timeout=10)
+        return super().find(image, min_face)
+
+
+def test_in_the_background_no_frame_waits_for_a_detector_that_looks_when_it_can() -> None:
+    detector = WaitingSquares()
+    live = LiveAnalysis([Brightness()], detector=detector, detect_every="auto", budget=1)
+    results = live.run(frames([scene((10, 10))] * 100_000, fps=1000.0), background=True)
+    assert [next(results)[1] for _ in range(100)] == [[]] * 100
+    detector.go_on.release(1_000_000)
+    deadline = monotonic() + 10
+    while not (found := next(results))[1]:
+        assert monotonic() < deadline
+    (face,) = found[1]
+    assert face.track_id == 1
+    assert value_of(face, "brightness") == 250
+    assert {face.track_id for _, faces in islice(results, 500) for face in faces} == {1}
+    results.close()
+
+
+def test_a_face_that_was_found_late_is_shown_where_it_is_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The detector needs eight frames, in which the face moves by almost half its width."""
+
+    class SlowWorker(Worker[Any]):
+        _num_frames_to_go = 0
+
+        def start(self, work: Callable[[], Any]) -> None:
+            super().start(work)
+            self._num_frames_to_go = 8
+
+        def take(self) -> Any:
+            self._num_frames_to_go -= 1
+            return super().take() if self._num_frames_to_go < 0 else None
+
+    monkeypatch.setattr(module, "Worker", SlowWorker)
+    live = LiveAnalysis([], detector=BrightSquares(), detect_every="auto")
+    images = [scene((step, 10)) for step in range(100)]
+    shown = [[face.bbox[0] for face in faces] for _, faces in live.run(frames(images))]
+    assert shown[:8] == [[]] * 8
+    assert all(len(lefts) == 1 for lefts in shown[8:])
+    assert live.num_tracks == 1
+    assert [left for (left,) in shown[60:]] == pytest.approx(range(60, 100), abs=0.1)
+
+
+def test_where_each_frame_waits_a_detector_looks_at_each() -> None:
+    images = [scene((step, 10)) for step in range(30)]
+    live = LiveAnalysis([], detector=BrightSquares(), detect_every="auto", budget=0.01)
+    lefts = [face.bbox[0] for _, faces in live.run(frames(images)) for face in faces]
+    assert lefts == list(range(30))
 
 
 def test_a_picture_of_another_size_keeps_the_faces() -> None:
@@ -314,7 +379,10 @@ def test_frames_can_be_limited_in_number_and_rate() -> None:
         ({"smoothing": -1}, "smoothing is -1"),
         ({"detect_every": 0}, "detect_every is 0"),
         ({"frame_threshold": 0}, "frame_threshold is 0"),
+        ({"detect_every": "often"}, "detect_every is 'often'; it can be a number or 'auto'"),
         ({"budget": 0}, "budget is 0"),
+        ({"budget": 2}, "budget is 2; it must be at least 0.01 and at most 1"),
+        ({"min_confidence": 2}, "min_confidence is 2"),
         ({"freeze": "all"}, "freeze is 'all'"),
         ({"refresh": {"age": 1}}, "refresh of 'age'"),
     ],

@@ -59,7 +59,7 @@ def test_faces_that_cross_keep_their_numbers(speed: int, seed: int) -> None:
         back = face(600 - step + random.normal(0, 2), 10 + random.normal(0, 2))
         hidden = abs(front.bbox[0] - back.bbox[0]) < 50
         found = tracker.update([front] if hidden else [front, back])
-        assert hidden or (found[1] is front and found[2] is back)
+        assert hidden or (found[1] == front and found[2] == back)
     assert tracker.num_started == 2
 
 
@@ -87,6 +87,22 @@ def test_between_two_looks_faces_are_carried_on_with_their_landmarks() -> None:
         assert carried.landmarks is not None
         assert carried.landmarks[0, 0] == pytest.approx(10 * step, abs=0.1)
     assert list(tracker.update([face(320)])) == [1]
+
+
+@pytest.mark.parametrize("late", [1, 3, 6])
+def test_what_is_found_late_is_moved_on_to_the_present(late: int) -> None:
+    """A detector needs so many frames for one, and looks at the next one when it is done."""
+    tracker = IouTracker()
+    for searched in range(0, 100, late + 1):
+        for _ in range(late):
+            tracker.carry()
+        found = tracker.update([face(5 * searched)], late=late)
+        assert list(found) == [1]
+    now = 5 * (searched + late)
+    assert found[1].bbox == pytest.approx((now, 0, now + 100, 100), abs=1)
+    assert found[1].landmarks is not None
+    assert found[1].landmarks[0, 0] == pytest.approx(now, abs=1)
+    assert tracker.carry()[1].bbox[0] == pytest.approx(now + 5, abs=1)
 
 
 def test_a_face_that_is_missing_is_not_carried() -> None:
