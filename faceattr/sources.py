@@ -164,6 +164,8 @@ class VideoFile(Source):
             timestamp = position if position > timestamp else timestamp + step
             last = index
             yield Frame(image, index, timestamp)
+        if last < 0:
+            raise SourceError(f"{self._name}: a video without a frame that can be decoded")
         if self.num_frames and last + 1 < BELIEVED * self.num_frames:
             logger.warning("%s ends after %d of %d frames", self._name, last + 1, self.num_frames)
 

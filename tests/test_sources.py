@@ -78,6 +78,13 @@ def test_a_video_that_was_cut_off_is_reported(
     assert "of 100 frames" in caplog.text
 
 
+def test_a_video_without_frames_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48)).release()
+    with VideoFile(path) as source, pytest.raises(SourceError, match="without a frame"):
+        next(iter(source))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [("no.mp4", None, "no such file"), ("bad.mp4", b"text", "not a video"), ("", None, "no such")],
