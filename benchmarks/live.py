@@ -1,10 +1,12 @@
-"""How fast videos are analyzed, how old the frames of a live view are, whether memory grows.
+"""How fast videos are analyzed, how old frames of a live view are, what grows, what flickers.
 
-    python benchmarks/live.py video.mp4 --actions emotion,age-vgg,gender-vgg
-    python benchmarks/live.py video.mp4 --frames 60000 --skip file live
+    python benchmarks/live.py file video.mp4 --actions emotion,age-vgg,gender-vgg
+    python benchmarks/live.py live video.mp4 --actions emotion,age-vgg,gender-vgg --fps 30
+    python benchmarks/live.py memory video.mp4 --frames 60000
+    python benchmarks/live.py flicker *.mp4
 
 The live view is that of a fake camera, which gives the frames of the video in a loop, at its
-own pace. Nothing else should run meanwhile.
+own pace. Nothing else should run beside `file` and `live`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import gc
 import os
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +28,46 @@ from faceattr.drawing import draw_faces
 from faceattr.live import LiveAnalysis, play
 from faceattr.sinks import CallbackSink, JsonLinesSink
 from faceattr.sources import LiveSource, Pictures, VideoFile
-from faceattr.types import BGRImage, Frame
+from faceattr.types import BGRImage, Classification, Frame
 
 NUM_SAMPLES = 400  # of the memory in use
 QUARTERS = 4
+SMOOTHING = 0.5  # s, what faceattr does unless told otherwise
+SHORT = 0.5  # s, too short for an expression that somebody would name
 
 
 def main() -> None:
     """Measure what was asked for, and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--actions", default="emotion,age-vgg,gender-vgg")
-    parser.add_argument("--detect-every", type=int, default=1)
-    parser.add_argument("--fps", type=float, nargs="+", default=[25.0, 30.0])
+    parser.add_argument("what", choices=["file", "live", "memory", "flicker"])
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--actions", default="emotion", type=lambda names: names.split(","))
+    parser.add_argument("--detector", default="mtcnn")
+    parser.add_argument("--detect-every", default=1, type=every, metavar="N|auto")
+    parser.add_argument("--threads", type=int, help="of the networks")
+    parser.add_argument("--fps", type=float, nargs="+", default=[25.0, 30.0], help="of the camera")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each live view")
-    parser.add_argument("--frames", type=int, default=0, help="of the run that watches memory")
-    parser.add_argument("--skip", nargs="*", choices=["file", "live"], default=[])
-    options = parser.parse_args()
-    settings = {"actions": options.actions.split(","), "detect_every": options.detect_every}
-    if "file" not in options.skip:
-        for freeze in ("face", "off"):
-            measure_file(options.video, settings | {"freeze": freeze})
-    if "live" not in options.skip:
-        for fps in options.fps:
-            measure_live(options.video, settings, fps=fps, seconds=options.seconds)
-    if options.frames:
-        measure_memory(options.video, settings, num_frames=options.frames)
+    parser.add_argument("--frames", type=int, default=60_000, help="of the run for memory")
+    options = vars(parser.parse_args())
+    settings = {name: options[name] for name in ("actions", "detector", "detect_every", "threads")}
+    for video in options["videos"]:
+        print(video.name)
+        match options["what"]:
+            case "file":
+                for freeze in ("face", "off"):
+                    measure_file(video, settings | {"freeze": freeze})
+            case "live":
+                for fps in options["fps"]:
+                    measure_live(video, settings, fps=fps, seconds=options["seconds"])
+            case "memory":
+                measure_memory(video, settings, num_frames=options["frames"])
+            case "flicker":
+                measure_flicker(video, settings)
+
+
+def every(text: str) -> int | str:
+    """Return the number, if it is one."""
+    return int(text) if text.isdecimal() else text
 
 
 def measure_file(path: Path, settings: dict[str, Any]) -> None:
@@ -110,6 +127,28 @@ def measure_memory(path: Path, settings: dict[str, Any], *, num_frames: int) -> 
         f"{quarters[-1] / quarters[1] - 1:+.2%} from the second to the last; "
         f"{live.num_tracks} tracks, looks {dict(live.looks)}"
     )
+
+
+def measure_flicker(path: Path, settings: dict[str, Any]) -> None:
+    """Print how often the label of each face changes, as it is read and as it is smoothed."""
+    for smoothing in (0.0, SMOOTHING):
+        live = LiveAnalysis(**settings, smoothing=smoothing)
+        seen: dict[tuple[int, str], list[tuple[float, str | None]]] = {}
+        for frame, faces in play(live, VideoFile(path)):
+            for face in faces:
+                for name, attribute in face.attributes.items():
+                    if isinstance(attribute, Classification):
+                        labels = seen.setdefault((face.track_id or 0, name), [])
+                        labels.append((frame.timestamp, attribute.label))
+        for (track_id, name), labels in seen.items():
+            begins = [next(spell)[0] for _, spell in groupby(labels, key=itemgetter(1))]
+            num_changes, seconds = len(begins) - 1, labels[-1][0] - labels[0][0]
+            num_short = sum(begins[i + 1] - begins[i] < SHORT for i in range(1, num_changes))
+            print(
+                f"smoothing {smoothing:g} s, #{track_id} {name}: {num_changes} changes of the "
+                f"label in {seconds:.1f} s, {num_changes / max(seconds, 1e-9):.2f} per second; "
+                f"{num_short} labels stood for less than {SHORT:g} s"
+            )
 
 
 class PacedCamera:
