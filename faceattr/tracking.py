@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,8 @@ Vector = NDArray[np.float64]
 """(2,) x and y in px."""
 
 TRUST = 0.8  # in the expected place of a face, for each update that has missed it
+INSIDE = 0.7  # of a box that belongs to the part of a face that can be seen
+HIDDEN_FRAMES = 20  # in a row at most, for which a face in part hidden should go on as before
 AGILITY = 0.3  # share of what was measured over one frame in the new velocity, the rest is old
 
 
@@ -60,11 +62,13 @@ class IouTracker:
         """
         self._advance()
         followed = self._match(detections, late)
+        hidden = self._find_hidden(detections, followed, late)
         found: dict[int, Detection] = {}
         for index, detection in enumerate(detections):
             if index in followed:
-                self._tracks[followed[index]].follow(detection, late)
-                found[followed[index]] = self._tracks[followed[index]].expected()
+                track = self._tracks[followed[index]]
+                track.follow(detection, late, hidden=index in hidden)
+                found[followed[index]] = _moved(detection, shift=track.velocity * late)
             elif detection.confidence >= self._min_confidence:
                 found[self._start(detection, late)] = detection
         self._drop_lost(found)
@@ -104,6 +108,19 @@ class IouTracker:
             if overlap[row, column] > 0
         }
 
+    def _find_hidden(
+        self, detections: Sequence[Detection], followed: Mapping[int, int], late: int
+    ) -> set[int]:
+        """Return which detections may be parts of faces that others hide.
+
+        They are where another face lies over the expected one, and inside of that.
+        """
+        expected = _boxes(self._tracks[track_id].expected(late) for track_id in followed.values())
+        boxes, rows = _boxes(detections), list(followed)
+        inside = overlaps(expected, boxes[rows], of_smaller=True).diagonal() >= INSIDE
+        crowded = (overlaps(expected, boxes) > 0).sum(axis=1) > 1
+        return {row for row, hidden in zip(rows, inside & crowded, strict=True) if hidden}
+
     def _start(self, detection: Detection, late: int) -> int:
         self.num_started += 1
         self._tracks[self.num_started] = _Track(detection, num_frames=late)
@@ -121,10 +138,10 @@ class _Track:
     """What is known of a face that is followed.
 
     Attributes:
-        detection: The last one.
+        detection: The last one of the whole face.
         velocity: Of the box's center, in px per frame.
         num_frames: Frames since the detection.
-        num_missed: Updates since the detection.
+        num_missed: Updates since the face was found, be it in part.
     """
 
     detection: Detection
@@ -136,13 +153,19 @@ class _Track:
         """Return the last detection, moved to where the face should be so many frames ago."""
         return _moved(self.detection, shift=self.velocity * (self.num_frames - late))
 
-    def follow(self, detection: Detection, late: int) -> None:
-        """Go on from where the face was so many frames ago."""
-        num_frames = self.num_frames - late  # over more of them, trembling boxes matter less
+    def follow(self, detection: Detection, late: int, *, hidden: bool) -> None:
+        """Go on from where the face was so many frames ago.
+
+        While a part of it is hidden it should go on as before, as the rest tells little.
+        """
+        self.num_missed = 0
+        num_frames = self.num_frames - late
+        if hidden and num_frames <= HIDDEN_FRAMES:
+            return
         measured = (_center(detection) - _center(self.detection)) / num_frames
-        self.velocity += (1 - (1 - AGILITY) ** num_frames) * (measured - self.velocity)
-        self.detection = detection
-        self.num_frames, self.num_missed = late, 0
+        share = 1 - (1 - AGILITY) ** num_frames  # over many frames, trembling boxes matter less
+        self.velocity += share * (measured - self.velocity)
+        self.detection, self.num_frames = detection, late
 
 
 def _boxes(detections: Iterable[Detection]) -> Boxes:

@@ -63,6 +63,35 @@ def test_faces_that_cross_keep_their_numbers(speed: int, seed: int) -> None:
     assert tracker.num_started == 2
 
 
+@pytest.mark.parametrize("speed", [4, 8, 14])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_face_that_passes_behind_another_keeps_its_number(speed: int, seed: int) -> None:
+    """The box is around what can be seen of it, so that it shrinks and seems to slow down."""
+    random = np.random.default_rng(seed)
+    tracker = IouTracker()
+    for step in range(0, 600, speed):
+        front = face(step + random.normal(0, 1))
+        left, right = 600 - step, 700 - step
+        if left < front.bbox[2] < right:
+            left = int(front.bbox[2])
+        elif left < front.bbox[0] < right:
+            right = int(front.bbox[0])
+        back = Detection((left, 10, right, 110), 0.9)
+        found = tracker.update([front, back] if right - left > 30 else [front])
+        assert found[1] == front
+        assert 2 not in found or found[2] == back
+    assert found[2].bbox[2] < found[1].bbox[0]
+    assert tracker.num_started == 2
+
+
+def test_a_face_beside_another_can_move_away() -> None:
+    tracker = IouTracker()
+    for _ in range(30):
+        tracker.update([face(0), face(90)])
+    for step in range(0, 300, 15):
+        assert list(tracker.update([face(0), face(90 + step)])) == [1, 2]
+
+
 def test_the_overlap_is_largest_over_all_faces() -> None:
     tracker = IouTracker()
     tracker.update([face(0), face(50)])
