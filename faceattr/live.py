@@ -138,7 +138,8 @@ class LiveAnalysis:
     def status(self) -> str:
         """Faces, and looks of each analyzer, in one line."""
         looks = (f"{name} {count}x" for name, count in self.looks.items())
-        return "   ".join([f"{len(self._faces)} faces", *looks])
+        count = len(self._faces)
+        return "   ".join([f"{count} face{'s' * (count != 1)}", *looks])
 
     def load(self) -> None:
         """Make everything ready; else the first frame does it."""
