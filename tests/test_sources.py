@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from scenes import frames, scene
 from faceattr import sources as module
 from faceattr.errors import ImageError, OptionError, SourceError
 from faceattr.sinks import VideoSink
-from faceattr.sources import LiveSource, Pictures, VideoFile, open_source, thin_out
+from faceattr.sources import (
+    LiveSource,
+    Pictures,
+    VideoFile,
+    open_capture,
+    open_source,
+    thin_out,
+)
 from faceattr.types import BGRImage, Frame
 
 
@@ -295,15 +303,30 @@ def server(content_type: str, body: bytes) -> Iterator[str]:
         http.shutdown()
 
 
-def test_a_stream_over_the_network_is_live() -> None:
+@contextmanager
+def network_camera(num_frames: int = 50) -> Iterator[str]:
+    """The address of a camera that hangs up after so many pictures."""
     body = b""
-    for step in range(50):  # as network cameras do it
+    for step in range(num_frames):
         _, data = cv2.imencode(".jpg", scene((step, 10)))
         body += b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + data.tobytes() + b"\r\n"
-    kind = "multipart/x-mixed-replace; boundary=frame"
-    with server(kind, body) as address, open_source(address) as source:
+    with server("multipart/x-mixed-replace; boundary=frame", body) as address:
+        yield address
+
+
+def test_a_stream_over_the_network_is_live() -> None:
+    with network_camera() as address, open_source(address) as source:
         assert source.live
         assert next(iter(source)).image.shape == (120, 160, 3)
+
+
+def test_a_server_that_hangs_up_is_called_again(caplog: pytest.LogCaptureFixture) -> None:
+    with network_camera(50) as address:
+        source = LiveSource(partial(open_capture, address), name="hall", pauses=[0.0] * 3)
+        with source:
+            later = next(frame for frame in source if frame.index >= 120)
+    assert later.image.shape == (120, 160, 3)
+    assert "hall gives no pictures; trying again in 0 s" in caplog.text
 
 
 def test_a_video_over_the_network_is_read_like_a_file(tmp_path: Path) -> None:
