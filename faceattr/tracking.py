@@ -38,7 +38,7 @@ class IouTracker:
     """
 
     def __init__(
-        self, *, min_iou: float = 0.2, max_missed: int = 10, min_confidence: float = 0.0
+        self, *, min_iou: float = 0.2, max_missed: int = 15, min_confidence: float = 0.0
     ) -> None:
         self._min_iou = min_iou
         self._max_missed = max_missed

@@ -231,9 +231,9 @@ def test_who_left_leaves_no_trace() -> None:
     for _ in live.run(frames(images)):
         pass
     assert live.num_tracks == 100
-    assert len(live._tracker.track_ids) <= 3
-    assert len(live._known._tracks) <= 3
-    assert all(len(looks) <= 3 for looks in live._schedule._looks.values())
+    assert len(live._tracker.track_ids) <= 4
+    assert len(live._known._tracks) <= 4
+    assert all(len(looks) <= 4 for looks in live._schedule._looks.values())
 
 
 class Waiting(HeavyBrightness):
