@@ -98,6 +98,9 @@ VideoPath: TypeAlias = Annotated[
 JsonLinesPath: TypeAlias = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write one JSON object per frame.")
 ]
+PerFace: TypeAlias = Annotated[
+    bool, typer.Option("--per-face", help="Write one JSON object per face and frame instead.")
+]
 CsvPath: TypeAlias = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a table, one row per face and frame.")
 ]
@@ -224,6 +227,7 @@ def stream(
     display: Annotated[bool, typer.Option(help="Show a window.")] = True,
     record: VideoPath = None,
     jsonl: JsonLinesPath = None,
+    per_face: PerFace = False,
     csv: CsvPath = None,
     parquet: ParquetPath = None,
     engine: EngineName = None,
@@ -252,7 +256,7 @@ def stream(
     frames = open_source(source)
     rate = FrameRate()
     sinks: list[Sink] = [WindowSink(status=lambda: _status(live, rate))] if display else []
-    sinks += _open_sinks(frames, video=record, jsonl=jsonl, csv=csv, parquet=parquet)
+    sinks += _open_sinks(frames, record, jsonl, csv, parquet, per_face=per_face)
     _follow(live, frames, sinks, rate, max_frames=max_frames, max_fps=max_fps)
 
 
@@ -271,6 +275,7 @@ def video(
     max_fps: MaxFps = None,
     save: VideoPath = None,
     jsonl: JsonLinesPath = None,
+    per_face: PerFace = False,
     csv: CsvPath = None,
     parquet: ParquetPath = None,
     plot: Annotated[
@@ -300,7 +305,7 @@ def video(
         min_confidence=min_confidence,
     )
     frames = open_source(path)
-    sinks = _open_sinks(frames, video=save, jsonl=jsonl, csv=csv, parquet=parquet)
+    sinks = _open_sinks(frames, save, jsonl, csv, parquet, per_face=per_face)
     if plot:
         sinks.append(TimelineSink(plot))
     sinks.append(tracks := TrackTable())
@@ -550,17 +555,18 @@ def _parse_every(option: str) -> int | str:
 
 def _open_sinks(
     source: Source,
-    *,
     video: Path | None,
     jsonl: Path | None,
     csv: Path | None,
     parquet: Path | None,
+    *,
+    per_face: bool,
 ) -> list[Sink]:
     sinks: list[Sink] = []
     if video:
         sinks.append(VideoSink(video, fps=source.fps or 25))
     if jsonl:
-        sinks.append(JsonLinesSink(jsonl))
+        sinks.append(JsonLinesSink(jsonl, per_face=per_face))
     if csv:
         sinks.append(CsvSink(csv))
     if parquet:

@@ -221,6 +221,13 @@ def test_labels_of_a_video_can_be_grouped_and_left_out_where_unsure(
     assert all(row["emotion"] == "" and float(row["emotion_good"]) > 0.9 for row in rows)
 
 
+def test_json_lines_of_a_video_can_hold_a_face_each(clip: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "a.jsonl"
+    faceattr("video", clip, "--jsonl", lines, "--per-face", "--max-frames", 3)
+    faces = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [(face["frame"], face["track_id"]) for face in faces] == [(0, 1), (1, 1), (2, 1)]
+
+
 def test_a_stream_needs_no_window(clip: Path, tmp_path: Path) -> None:
     lines = tmp_path / "a.jsonl"
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
