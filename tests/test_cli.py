@@ -281,6 +281,7 @@ def test_a_signal_ends_a_stream_with_whole_files(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's jobs may ignore it
     ) as process:
         deadline = time.monotonic() + 60
         while not (lines.exists() and lines.read_text().count("\n") >= 5):
