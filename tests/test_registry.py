@@ -13,7 +13,7 @@ from faceattr.registry import Registry
 
 def make_registry(group: str = "faceattr.tests") -> Registry[dict[str, int]]:
     builtin = {"ordered": "collections:OrderedDict", "broken": "faceattr.types:Nothing"}
-    return Registry(kind="toy", group=group, builtin=builtin)
+    return Registry(kind="toy", group=group, builtin=builtin, base=dict)
 
 
 def test_names_are_listed_in_order() -> None:
@@ -57,7 +57,7 @@ def test_a_class_can_be_registered_in_this_process() -> None:
 
 
 def test_a_registered_name_must_be_new() -> None:
-    with pytest.raises(DuplicateNameError, match="toy 'ordered' exists already"):
+    with pytest.raises(DuplicateNameError, match="toy 'ordered' exists already, from faceattr"):
         make_registry().register("ordered", dict)
 
 
@@ -75,6 +75,92 @@ def test_other_packages_announce_theirs(tmp_path: Path, monkeypatch: pytest.Monk
     assert registry.get("new").__name__ == "Counter"
     assert registry.origin("new") == "one 1.0"
     assert registry.origin("ordered") == "faceattr"
+
+
+def offer(site: Path, source: str) -> Registry[dict[str, int]]:
+    """Install a package whose plugin ``new`` is the name ``Plugin`` of a module."""
+    (site / "new_plugin.py").write_text(source)
+    install(site, "one", "new_plugin:Plugin")
+    return make_registry("faceattr.tests.site")
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ("import nothing_like_it", "failed to import: No module named 'nothing_like_it'"),
+        ("raise SystemExit('no licence')", "failed to import: no licence"),
+        ("Plugin = 7", r"is 7; it has to be a class that derives from builtins\.dict"),
+        ("class Plugin: pass", "is <class 'new_plugin.Plugin'>; it has to be a class that derives"),
+        (
+            "class Plugin(dict): contract = 2",
+            "was made for contract 2 of faceattr's plugins, and this faceattr keeps contract 1; "
+            "upgrade faceattr$",
+        ),
+        (
+            "class Plugin(dict): contract = 0",
+            "was made for contract 0 .* keeps contract 1; upgrade the plugin$",
+        ),
+        (
+            "class Plugin(dict): contract = 'new'",
+            "was made for contract new .* upgrade the plugin$",
+        ),
+        (
+            "from abc import ABC, abstractmethod\n"
+            "class Plugin(dict, ABC):\n    @abstractmethod\n    def predict(self): ...",
+            "lacks what it has to define: predict",
+        ),
+    ],
+    ids=["import", "exit", "value", "class", "newer", "older", "odd", "abstract"],
+)
+def test_a_plugin_that_cannot_be_used_says_why(
+    source: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "new_plugin", raising=False)
+    registry = offer(tmp_path, source)
+    with pytest.raises(PluginLoadError, match=f"toy 'new' of one 1.0 {message}"):
+        registry.get("new")
+    assert "new" in registry  # it is listed without being imported
+    assert registry.get("ordered").__name__ == "OrderedDict"
+
+
+def test_a_new_contract_leaves_out_what_other_packages_made_for_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faceattr.registry.CONTRACT", 2)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "new_plugin", raising=False)
+    registry = offer(tmp_path, "class Plugin(dict): pass")
+    with pytest.raises(PluginLoadError, match=r"was made for contract 1 .* upgrade the plugin"):
+        registry.get("new")
+    assert registry.get("ordered").__name__ == "OrderedDict"
+
+
+def test_what_cannot_be_used_is_a_warning_and_the_rest_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert [name for name, _ in make_registry().working()] == ["ordered"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "toy 'broken' of faceattr failed to import" in record.getMessage()
+
+
+def test_a_plugin_that_cannot_be_made_is_named() -> None:
+    class Picky(dict[str, int]):
+        def __init__(self, **options: int) -> None:
+            raise TypeError("bad")
+
+    registry = make_registry()
+    registry.register("picky", Picky)
+    message = "toy 'picky' of test_registry cannot be made: TypeError: bad"
+    with pytest.raises(PluginLoadError, match=message):
+        registry.create("picky")
+    assert registry.create("ordered", a=1) == {"a": 1}
+
+
+def test_what_is_registered_is_checked_too() -> None:
+    with pytest.raises(PluginLoadError, match="toy 'list' is <class 'list'>; it has to be a class"):
+        make_registry().register("list", list)  # type: ignore[arg-type]
 
 
 def test_two_packages_with_one_name_are_both_named(

@@ -15,4 +15,7 @@ analyzers: Registry[Analyzer] = Registry(
         "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },
+    base=Analyzer,
 )
+
+register = analyzers.register

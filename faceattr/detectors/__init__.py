@@ -17,4 +17,7 @@ detectors: Registry[Detector] = Registry(
         "whole": "faceattr.detectors.whole:WholeDetector",
         "yunet": "faceattr.detectors.yunet:YunetDetector",
     },
+    base=Detector,
 )
+
+register = detectors.register

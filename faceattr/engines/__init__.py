@@ -16,6 +16,7 @@ engines: Registry[Engine] = Registry(
         "openvino": "faceattr.engines.openvino:OpenVinoEngine",
         "tensorflow": "faceattr.engines.tensorflow:TensorFlowEngine",
     },
+    base=Engine,
 )
 
 
