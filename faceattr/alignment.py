@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import cv2
@@ -54,6 +54,20 @@ class CropSpec:
         return 1 if self.color == "gray" else 3
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a face lies in its crop.
+
+    Attributes:
+        landmarks: (5, 2) px of the crop as in `Landmarks`, or None if they are not known.
+        scale: Px of the crop in the place of one px of the picture; where a crop is stretched,
+            along the side that is stretched more.
+    """
+
+    landmarks: Landmarks | None = field(default=None, compare=False)
+    scale: float = 1.0
+
+
 def crop_faces(image: BGRImage, detections: Sequence[Detection], spec: CropSpec) -> Crops:
     """Cut each face out of the image in the form a model expects.
 
@@ -82,6 +96,30 @@ def fit_crops(images: Sequence[BGRImage], spec: CropSpec) -> Crops:
         height, width = image.shape[:2]
         crop[:] = crop_faces(image, [Detection((0, 0, width, height), confidence=1.0)], spec)
     return crops
+
+
+def place_faces(detections: Sequence[Detection], spec: CropSpec) -> list[Placement]:
+    """Return how each face lies in the crop that `crop_faces` makes of it."""
+    return [_placement(detection, spec) for detection in detections]
+
+
+def fit_placements(images: Sequence[BGRImage], spec: CropSpec) -> list[Placement]:
+    """Return how the faces lie in the crops that `fit_crops` makes; landmarks are not known."""
+    height, width = spec.size
+    return [
+        Placement(scale=max(height / image.shape[0], width / image.shape[1])) for image in images
+    ]
+
+
+def _placement(detection: Detection, spec: CropSpec) -> Placement:
+    crop = np.empty((*spec.size, 0), np.uint8)
+    window = _window(crop, detection, spec)
+    matrix = _place(detection, spec, window.shape[:2])
+    landmarks = detection.landmarks
+    if landmarks is not None:
+        offset = np.array(spec.size[::-1]) - window.shape[1::-1]  # of a letterbox
+        landmarks = (landmarks @ matrix[:, :2].T + matrix[:, 2] + offset // 2).astype(np.float32)
+    return Placement(landmarks, _scale(matrix))
 
 
 def _window(crop: NDArray[np.uint8], detection: Detection, spec: CropSpec) -> NDArray[np.uint8]:

@@ -11,9 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from faceattr.alignment import CropSpec, crop_faces, fit_crops
+from faceattr.alignment import (
+    CropSpec,
+    Placement,
+    crop_faces,
+    fit_crops,
+    fit_placements,
+    place_faces,
+)
 from faceattr.analyzers import analyzers
-from faceattr.analyzers.base import Analyzer, HeadAnalyzer
+from faceattr.analyzers.base import Analyzer, HeadAnalyzer, PlacedAnalyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
 from faceattr.detectors.landmarks import LandmarkFinder
@@ -95,7 +102,7 @@ class Pipeline:
         if not 0 <= min_confidence <= 1:
             raise OptionError(f"min_confidence is {min_confidence}; it must lie in [0, 1]")
         self._analyzers = _find_analyzers([actions] if isinstance(actions, str) else actions)
-        self._detector = detectors.get(detector)() if isinstance(detector, str) else detector
+        self._detector = detectors.create(detector) if isinstance(detector, str) else detector
         self._engine = create_engine(engine, precision=precision, threads=threads)
         self._landmarks = LandmarkFinder(self._engine)
         self._groups = {} if labels is None else to_groups(labels)
@@ -111,11 +118,14 @@ class Pipeline:
         """
         with self._lock:
             if not self._loaded:
-                self._detector.load(self._engine)
+                with _blaming(self._detector):
+                    self._detector.load(self._engine)
                 for analyzer in self._analyzers:
-                    analyzer.load(self._engine)
+                    with _blaming(analyzer):
+                        analyzer.load(self._engine)
                 if self._groups:
-                    check_groups(self._groups, self._read_crops(1, _gray_crop, self._analyzers)[0])
+                    (anybody,) = self._read_crops(1, _gray_crop, _unknown, self._analyzers)
+                    check_groups(self._groups, anybody)
                 self._loaded = True
 
     def detect(self, image: ImageSource) -> list[Detection]:
@@ -146,7 +156,12 @@ class Pipeline:
         """
         self.load()
         crops = [load_image(image) for image in images]
-        faces = self._read_crops(len(crops), lambda spec: fit_crops(crops, spec), self._analyzers)
+        faces = self._read_crops(
+            len(crops),
+            lambda spec: fit_crops(crops, spec),
+            lambda spec: fit_placements(crops, spec),
+            self._analyzers,
+        )
         return self._narrow(faces)
 
     @property
@@ -232,26 +247,36 @@ class Pipeline:
             pairs = zip(images, found, strict=True)
             return np.concatenate([crop_faces(image, faces, spec) for image, faces in pairs])
 
-        return self._narrow(self._read_crops(sum(map(len, found)), cut, analyzers))
+        def place(spec: CropSpec) -> list[Placement]:
+            return [placement for faces in found for placement in place_faces(faces, spec)]
+
+        return self._narrow(self._read_crops(sum(map(len, found)), cut, place, analyzers))
 
     def _read_crops(
-        self, num_faces: int, cut: Callable[[CropSpec], Crops], analyzers: Sequence[Analyzer]
+        self,
+        num_faces: int,
+        cut: Callable[[CropSpec], Crops],
+        place: Callable[[CropSpec], Sequence[Placement]],
+        analyzers: Sequence[Analyzer],
     ) -> list[dict[str, Attribute]]:
         """Return all that analyzers say of each face, in the order of the analyzers.
 
         Args:
             num_faces: How many there are.
             cut: Gives the crops of all faces in one form.
+            place: Says how they lie in their crops of that form.
             analyzers: Those to ask.
         """
         attributes: list[dict[str, Attribute]] = [{} for _ in range(num_faces)]
         for spec in dict.fromkeys(analyzer.crop for analyzer in analyzers):
             crops = cut(spec)
             readers = [analyzer for analyzer in analyzers if analyzer.crop == spec]
+            asks = any(isinstance(reader, PlacedAnalyzer) for reader in readers)
+            placements = place(spec) if asks else ()
             size = max(CROP_PIXELS // math.prod(spec.size), 1)
             for start in range(0, len(crops), size):
                 batch = slice(start, start + size)
-                for name, read in _predict(readers, crops[batch]):
+                for name, read in _predict(readers, crops[batch], placements[batch]):
                     for face, attribute in zip(attributes[batch], read, strict=True):
                         face[name] = attribute
         order = [analyzer.attribute for analyzer in analyzers]
@@ -272,8 +297,9 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
     """Return the analyzers of these names, at most one of each attribute."""
     found: dict[str, tuple[str, Analyzer]] = {}
     for action in dict.fromkeys(actions):
-        analyzer = analyzers.get(action)() if isinstance(action, str) else action
+        analyzer = analyzers.create(action) if isinstance(action, str) else action
         name = action if isinstance(action, str) else type(action).__name__
+        _check_analyzer(analyzer, name)
         other, known = found.setdefault(analyzer.attribute, (name, analyzer))
         if known is not analyzer:
             raise OptionError(
@@ -283,9 +309,22 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
     return [analyzer for _, analyzer in found.values()]
 
 
+def _check_analyzer(analyzer: object, name: str) -> None:
+    """Refuse what no pipeline can ask."""
+    if isinstance(analyzer, type):
+        raise OptionError(f"{analyzer.__name__} is a class; give an object: {analyzer.__name__}()")
+    for declared in ("attribute", "crop"):
+        if not hasattr(analyzer, declared):
+            raise PluginError(f"{name} has no {declared!r}, which an analyzer has to declare")
+
+
 def _gray_crop(spec: CropSpec) -> Crops:
     """Return one gray crop, to see which labels an analyzer has."""
     return np.full((1, *spec.size, spec.channels), 128, np.uint8)
+
+
+def _unknown(spec: CropSpec) -> list[Placement]:
+    return [Placement()]
 
 
 def _read(source: ImageSource) -> ImageResult:
@@ -311,7 +350,7 @@ def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:
 
 
 def _predict(
-    analyzers: Sequence[Analyzer], crops: Crops
+    analyzers: Sequence[Analyzer], crops: Crops, placements: Sequence[Placement]
 ) -> Iterator[tuple[str, Sequence[Attribute]]]:
     """Yield what each analyzer reads off the crops; a trunk works once for all its heads."""
     features: dict[Compiled, Features] = {}
@@ -321,6 +360,8 @@ def _predict(
                 if analyzer.trunk not in features:
                     features[analyzer.trunk] = analyzer.trunk(crops)
                 read = analyzer.predict_from(features[analyzer.trunk])
+            elif isinstance(analyzer, PlacedAnalyzer):
+                read = analyzer.predict_placed(crops, placements)
             else:
                 read = analyzer.predict(crops)
         if len(read) != len(crops):

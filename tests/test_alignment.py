@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceattr.alignment import CropSpec, Mode, crop_faces, fit_crops, guess_landmarks, similarity
+from faceattr.alignment import (
+    CropSpec,
+    Mode,
+    Placement,
+    crop_faces,
+    fit_crops,
+    fit_placements,
+    guess_landmarks,
+    place_faces,
+    similarity,
+)
 from faceattr.types import BBox, BGRImage, Detection
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
@@ -186,3 +196,24 @@ def test_a_box_is_a_square_around_the_middle() -> None:
     spec = CropSpec(size=(20, 20), mode="box")
     (crop,) = crop_faces(image, [Detection((10.0, 15.0, 30.0, 25.0), 1.0)], spec)
     np.testing.assert_array_equal(crop, image[10:30, 10:30])
+
+
+@pytest.mark.parametrize("mode", ["landmarks", "box", "letterbox", "stretch"])
+def test_a_placement_says_where_the_landmarks_come_to_lie(mode: Mode) -> None:
+    landmarks = turned(np.array(TEMPLATE) * 400 + (300, 250), 20).astype(np.float32)
+    image = paint(landmarks, (1000, 1000), radius=16)
+    face = Detection((280, 250, 700, 680), 1.0, landmarks)
+    spec = CropSpec(size=(100, 140), color="bgr", mode=mode, margin=0.2)
+    (crop,) = crop_faces(image, [face], spec)
+    (placement,) = place_faces([face], spec)
+    assert placement.landmarks is not None
+    for (x, y), color in zip(placement.landmarks, COLORS, strict=True):
+        np.testing.assert_allclose(crop[round(float(y)), round(float(x))], color, atol=40)
+
+
+def test_a_placement_has_the_scale_of_its_crop() -> None:
+    face = Detection((10, 10, 60, 35), 1.0)
+    assert place_faces([face], CropSpec((100, 100), mode="box")) == [Placement(None, 2.0)]
+    assert place_faces([face], CropSpec((100, 100), mode="stretch")) == [Placement(None, 4.0)]
+    picture = np.zeros((50, 20, 3), np.uint8)
+    assert fit_placements([picture], CropSpec((100, 100))) == [Placement(None, 5.0)]

@@ -12,7 +12,9 @@ from conftest import Brightness, EveryCorner, Light
 
 import faceattr
 from faceattr import pipeline as module
-from faceattr.alignment import CropSpec
+from faceattr.alignment import CropSpec, Placement
+from faceattr.analyzers.base import Analyzer, PlacedAnalyzer
+from faceattr.engines.base import Engine
 from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
 from faceattr.pipeline import Pipeline
 from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face
@@ -252,6 +254,82 @@ def test_main_faces_of_press_pictures_are_found(pictures: Path) -> None:
     assert counts.pop("couple.jpg") == 2
     assert counts.pop("selfie-many-people.jpg") >= 4
     assert all(count >= 1 for count in counts.values())
+
+
+class NoseHeight(PlacedAnalyzer):
+    """Where the nose is, in px of the picture from the top of the box."""
+
+    attribute = "nose"
+    unit = "px"
+    crop = CropSpec(size=(8, 8), color="gray", mode="box")
+
+    def predict_placed(self, crops: Crops, placements: Sequence[Placement]) -> list[Estimate]:
+        return [
+            Estimate(-1.0 if one.landmarks is None else one.landmarks[2, 1] / one.scale, "px")
+            for one in placements
+        ]
+
+
+class WithNoses(EveryCorner):
+    """Knows the landmarks, all of them at the nose."""
+
+    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+        return [
+            Detection(
+                one.bbox,
+                one.confidence,
+                np.full((5, 2), (one.bbox[0] + 5, one.bbox[1] + 6 + index), np.float32),
+            )
+            for index, one in enumerate(super().find(image, min_face))
+        ]
+
+
+def test_a_placed_analyzer_knows_how_each_face_lies_in_its_crop() -> None:
+    faces = Pipeline([Brightness(), NoseHeight()], detector=WithNoses(3)).analyze(gray(9))
+    noses = [face.attributes["nose"] for face in faces]
+    assert [nose.value for nose in noses if isinstance(nose, Estimate)] == pytest.approx([6, 7, 8])
+    assert [brightness_of(face) for face in faces] == [9, 9, 9]
+
+
+def test_of_crops_a_placed_analyzer_knows_only_the_scale() -> None:
+    (read,) = Pipeline([NoseHeight()]).analyze_crops([gray(9)])
+    assert read == {"nose": Estimate(-1.0, "px")}
+
+
+def test_an_analyzer_of_this_process_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faceattr.analyzers.analyzers, "_registered", {})
+    monkeypatch.setattr(faceattr.detectors.detectors, "_registered", {})
+    faceattr.analyzers.register("how-bright", Brightness)
+    faceattr.detectors.register("corners", EveryCorner)
+    faces = faceattr.analyze(gray(9), ["how-bright"], detector="corners")
+    assert [brightness_of(face) for face in faces] == [9, 9]
+
+
+def test_a_class_in_the_place_of_an_analyzer_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"Brightness is a class; give an object: Brightness\(\)"):
+        Pipeline([Brightness])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("declared", ["attribute", "crop"])
+def test_an_analyzer_without_what_it_has_to_declare_is_named(declared: str) -> None:
+    class Bare(Analyzer):
+        def predict(self, crops: Crops) -> list[Estimate]:
+            return []
+
+    bare = Bare()
+    if declared == "crop":
+        bare.attribute = "bare"  # type: ignore[misc]
+    with pytest.raises(PluginError, match=f"Bare has no '{declared}', which an analyzer has to"):
+        Pipeline([bare])
+
+
+def test_a_plugin_that_fails_to_load_is_named() -> None:
+    class Torn(Brightness):
+        def load(self, engine: Engine) -> None:
+            raise OSError("disk is full")
+
+    with pytest.raises(PluginError, match="Torn failed: OSError: disk is full"):
+        Pipeline([Torn()]).load()
 
 
 def test_every_error_is_ours() -> None:

@@ -26,7 +26,9 @@ class EmotionAnalyzer(Analyzer):
     """Seven emotions, from a 48×48 gray crop."""
 
     attribute = "emotion"
+    labels = LABELS
     crop = CropSpec(size=(48, 48), color="gray", template=FER2013_TEMPLATE)
+    card = "models/emotion/README.md"
 
     def load(self, engine: Engine) -> None:
         """See the base class."""

@@ -27,6 +27,7 @@ class EmotionCnnAnalyzer(Analyzer):
     """Seven emotions, by the classic network of deepface."""
 
     attribute = "emotion"
+    labels = LABELS
     crop = CropSpec(size=(48, 48), color="gray", mode="letterbox")
     weights = EMOTION_CNN
 
