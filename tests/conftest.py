@@ -24,6 +24,14 @@ def astronaut() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data that is not shipped."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
 def pictures() -> Path:
     """The folder of press pictures, which is not shipped."""
     folder = SHARED / "pictures"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
+from faceattr.networks import vgg_face
 from faceattr.networks.graph import Array, Layer
 from faceattr.networks.shapes import weight_shapes
 
@@ -37,3 +40,13 @@ def write_hdf5(path: Path, weights: Mapping[str, Sequence[Array]]) -> None:
             for name, array in zip(names, arrays, strict=True):
                 group.create_dataset(name, data=array)
             file.create_group(f"dropout_{layer}").attrs["weight_names"] = []
+
+
+def narrow_vgg_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make VGG-Face small enough for a test."""
+    for name, options in {
+        "trunk": {"width": 2},
+        "head": {"width": 2, "hidden": 16},
+        "vgg_face": {"width": 2, "hidden": 16},
+    }.items():
+        monkeypatch.setattr(vgg_face, name, partial(getattr(vgg_face, name), **options))

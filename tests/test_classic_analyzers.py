@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from standins import random_weights, write_hdf5
+from standins import narrow_vgg_face, random_weights, write_hdf5
 
 from faceattr import Pipeline
 from faceattr.alignment import CropSpec
@@ -47,13 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make VGG-Face small enough for a test."""
-    for name, options in {
-        "trunk": {"width": 2},
-        "head": {"width": 2, "hidden": 16},
-        "vgg_face": {"width": 2, "hidden": 16},
-    }.items():
-        monkeypatch.setattr(vgg_face, name, partial(getattr(vgg_face, name), **options))
+    narrow_vgg_face(monkeypatch)
 
 
 @pytest.fixture

@@ -102,10 +102,29 @@ class VggFaceAnalyzer(HeadAnalyzer):
         """Return what the (C,) probabilities say."""
 
 
+class VggFaceHead(HeadAnalyzer):
+    """A head of your own on the trunk that the published age and gender models have in common.
+
+    A subclass declares its attribute and reads it off the features in `predict_from`, which are
+    (N, 7, 7, 512) float32, at least 0. What it has to load itself, it loads in its `load` after
+    this one. Asked for together with ``age-vgg`` or ``gender-vgg``, it costs only its head.
+    """
+
+    crop = CropSpec(size=(224, 224), color="bgr", mode="letterbox")
+    refresh = 5.0
+    weights = AGE_VGG
+
+    def load(self, engine: Engine) -> None:
+        """See the base class."""
+        trunk, _ = trunk_and_head(AGE_VGG, len(AGES))
+        self.trunk = engine.compile(trunk)
+
+
 class AgeVggAnalyzer(VggFaceAnalyzer):
     """Apparent age in years, by the VGG-Face model of deepface."""
 
     attribute = "age"
+    unit = "years"
     weights = AGE_VGG
     num_classes = len(AGES)
 
@@ -113,13 +132,14 @@ class AgeVggAnalyzer(VggFaceAnalyzer):
         """See the base class."""
         mean = scores @ AGES
         variance = scores @ (AGES - mean) ** 2
-        return Estimate(float(mean), unit="years", std=float(np.sqrt(variance)))
+        return Estimate(float(mean), unit=self.unit, std=float(np.sqrt(variance)))
 
 
 class GenderVggAnalyzer(VggFaceAnalyzer):
     """Woman or man, by the VGG-Face model of deepface."""
 
     attribute = "gender"
+    labels = GENDERS
     weights = GENDER_VGG
     num_classes = len(GENDERS)
 
@@ -132,6 +152,7 @@ class RaceVggAnalyzer(VggFaceAnalyzer):
     """Six groups of looks, by the VGG-Face model of deepface."""
 
     attribute = "race"
+    labels = RACES
     weights = RACE_VGG
     num_classes = len(RACES)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.errors import EngineError
 from faceattr.networks.graph import Network
 
 Precision: TypeAlias = Literal["auto", "f32"]
@@ -58,6 +60,20 @@ class Engine(ABC):
         if compiled is None:
             compiled = self._compiled[key] = self.build(network, precision, callers)
         return compiled
+
+    def compile_onnx(self, path: Path) -> Compiled:
+        """Return a function that runs the network in an ONNX file on a batch of at least one.
+
+        The network has one input, of (N, C, H, W) or (N, H, W, C) for pictures; the function
+        takes (N, H, W, C) of both and gives the first output. Where the file fixes N to 1,
+        faces go through it one by one.
+
+        Raises:
+            EngineError: The engine cannot read the file, or there is another input.
+        """
+        raise EngineError(
+            f"{type(self).__name__} cannot run {path.name}; engine='openvino' reads ONNX files"
+        )
 
     @abstractmethod
     def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from faceattr.weights import cache_folder
 
 logger = logging.getLogger(__name__)
 
+CHANNELS = (1, 3)  # that a picture can have
 FORMAT = 1  # of the stored models; another number when translations change
 
 
@@ -39,6 +40,27 @@ class OpenVinoEngine(Engine):
 
     def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
         """See the base class."""
+        try:
+            model = _model(network, precision)
+            return _ThreadSafe(self._compile(model, precision, callers) for _ in range(callers))
+        except EngineError:
+            raise
+        except RuntimeError as error:  # all that OpenVINO raises
+            raise EngineError(f"OpenVINO cannot compile {network.name!r}: {error}") from error
+
+    def compile_onnx(self, path: Path) -> Compiled:
+        """See the base class."""
+        try:
+            model = read_onnx(path)
+            compiled = _ThreadSafe([self._compile(model, self.precision)])
+        except EngineError:
+            raise
+        except RuntimeError as error:  # all that OpenVINO raises
+            raise EngineError(f"OpenVINO cannot read {path}: {error}") from error
+        shape = [None if side.is_dynamic else side.get_length() for side in _shape(model)]
+        return _OnnxFunction(path.name, compiled, shape)
+
+    def _compile(self, model: ov.Model, precision: Precision, callers: int = 1) -> ov.CompiledModel:
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
@@ -48,13 +70,63 @@ class OpenVinoEngine(Engine):
         if self.threads is not None or callers > 1:
             threads = self.threads or os.cpu_count() or 1
             properties["INFERENCE_NUM_THREADS"] = max(threads // callers, 1)
-        try:
-            core, model = ov.Core(), _model(network, precision)
-            return _ThreadSafe(core.compile_model(model, "CPU", properties) for _ in range(callers))
-        except EngineError:
-            raise
-        except RuntimeError as error:  # all that OpenVINO raises
-            raise EngineError(f"OpenVINO cannot compile {network.name!r}: {error}") from error
+        return ov.Core().compile_model(model, "CPU", properties)
+
+
+def read_onnx(path: Path) -> ov.Model:
+    """Return the network in an ONNX file as a model from (N, H, W, C) to its first output.
+
+    Raises:
+        EngineError: It does not have one input, or that is for batches of a fixed size above 1.
+    """
+    model = ov.Core().read_model(path)
+    if len(model.inputs) != 1:
+        names = ", ".join(port.any_name for port in model.inputs)
+        raise EngineError(f"{path.name} has {len(model.inputs)} inputs ({names}) instead of one")
+    shape = _shape(model)
+    if shape[0].is_static and shape[0].get_length() != 1:
+        raise EngineError(
+            f"{path.name} takes {shape[0]} pictures at a time; export it with a free batch "
+            "(dynamic axis 0), or for one"
+        )
+    steps = ov.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(ov.Type.f32)
+    if len(shape) == 4 and shape[3] not in CHANNELS and shape[1] in CHANNELS:
+        steps.input().tensor().set_layout(ov.Layout("NHWC"))
+        steps.input().model().set_layout(ov.Layout("NCHW"))
+    steps.output(0).tensor().set_element_type(ov.Type.f32)
+    return steps.build()
+
+
+def _shape(model: ov.Model) -> ov.PartialShape:
+    return model.input().get_partial_shape()
+
+
+class _OnnxFunction:
+    """The network of an ONNX file, which has its own mind about what it takes."""
+
+    def __init__(self, name: str, compiled: Compiled, shape: Sequence[int | None]) -> None:
+        self._name = name
+        self._compiled = compiled
+        self._shape = shape
+
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        num, *wanted = self._shape
+        given = batch.shape[1:]
+        if len(given) != len(wanted) or any(
+            side not in (None, size) for side, size in zip(wanted, given, strict=True)
+        ):
+            raise EngineError(
+                f"{self._name} takes {_words(wanted)} for each face and gets {_words(given)}; the "
+                "analyzer's crop has another form (height, width, channels)"
+            )
+        if num is None:
+            return self._compiled(batch)
+        return np.concatenate([self._compiled(row) for row in np.split(batch, len(batch))])
+
+
+def _words(shape: Sequence[int | None]) -> str:
+    return "×".join("any" if side is None else str(side) for side in shape)
 
 
 def _model(network: Network, precision: Precision) -> ov.Model:
@@ -111,5 +183,5 @@ class _ThreadSafe:
             self._local.request = next(self._models).create_infer_request()
         request: ov.InferRequest = self._local.request
         request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
-        answer: NDArray[np.float32] = request.get_output_tensor().data.copy()
+        answer: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
         return answer

@@ -32,18 +32,38 @@ def translate(network: Network) -> ov.Model:
     batch = ops.parameter([-1, *(size or -1 for size in first.config["shape"])], np.float32)
     nodes = {first.name: ops.transpose(batch, TO_CHANNELS_FIRST)}
     for layer in layers:
-        if layer.kind not in TRANSLATIONS:
-            raise EngineError(
-                f"layer {layer.name!r} of {network.name!r} is a {layer.kind}, which the "
-                f"OpenVINO engine does not know; it knows {', '.join(TRANSLATIONS)}"
-            )
         inputs = [nodes[name] for name in layer.inputs]
-        weights = network.weights.get(layer.name, ())
-        nodes[layer.name] = TRANSLATIONS[layer.kind](layer, inputs, weights)
+        nodes[layer.name] = _translate(layer, inputs, network)
     answer = nodes[layers[-1].name]
     if _rank(answer) == 4:
         answer = ops.transpose(answer, TO_CHANNELS_LAST)
     return ov.Model([answer], [batch], network.name)
+
+
+def _translate(layer: Layer, inputs: Sequence[ov.Node], network: Network) -> ov.Node:
+    """Return what does the same as a layer, or refuse it and say what else there is."""
+    name = f"layer {layer.name!r} of {network.name!r}"
+    if layer.kind not in TRANSLATIONS:
+        raise EngineError(
+            f"{name} is a {layer.kind}, which the OpenVINO engine does not know; it knows "
+            f"{', '.join(TRANSLATIONS)}; engine='tensorflow' knows all of Keras's layers"
+        )
+    usual = ("axis", -1)  # the only one
+    unknown = [item[0] for item in layer.config.items() if item[0] not in OPTIONS and item != usual]
+    if unknown:
+        raise EngineError(
+            f"{name}, a {layer.kind}, has the option {unknown[0]}={layer.config[unknown[0]]!r}, "
+            "which the OpenVINO engine does not know; engine='tensorflow' does"
+        )
+    try:
+        return TRANSLATIONS[layer.kind](layer, inputs, network.weights.get(layer.name, ()))
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, EngineError):
+            raise
+        raise EngineError(
+            f"{name}, a {layer.kind}, has another form than the OpenVINO engine knows "
+            f"({error}); engine='tensorflow' knows all of Keras's layers"
+        ) from error
 
 
 def _activation(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
@@ -60,7 +80,8 @@ def _activation(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array
         case other:
             raise EngineError(
                 f"layer {layer.name!r} has the activation {other!r}, which the OpenVINO engine "
-                "does not know; it knows linear, relu, sigmoid and softmax"
+                "does not know; it knows linear, relu, sigmoid and softmax; engine='tensorflow' "
+                "knows all of Keras's"
             )
 
 
@@ -116,6 +137,8 @@ def _convolution_at_one_place(
 
 def _dense(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     kernel, *bias = weights
+    if _rank(inputs[0]) != 2:
+        raise ValueError("it is applied to more than one row of numbers")
     constant = ops.constant(np.ascontiguousarray(kernel), shared_memory=True)  # may be 400 MB
     node = ops.matmul(inputs[0], constant, False, False)
     return _activation(layer, [_with_bias(node, bias)], ())
@@ -159,6 +182,14 @@ def _zero_padding(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Arr
     (top, bottom), (left, right) = layer.config["padding"]
     return ops.pad(inputs[0], [0, 0, top, left], [0, 0, bottom, right], "constant")
 
+
+OPTIONS = frozenset(
+    (
+        *("activation", "epsilon", "filters", "kernel_size", "offset", "padding"),
+        *("pool_size", "rate", "scale", "shared_axes", "strides", "units", "use_bias"),
+    )
+)
+"""Those of layers that the translations heed."""
 
 TRANSLATIONS: dict[str, Translation] = {
     "Activation": _activation,

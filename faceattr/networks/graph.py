@@ -77,19 +77,20 @@ def chain(shape: tuple[int | None, ...], *layers: Layer) -> tuple[Layer, ...]:
 
 
 def from_keras(model: keras.Model) -> Network:
-    """Return a functional Keras model as data."""
-    description = model.get_config()
-    layers = [
-        Layer(
-            kind=layer["class_name"],
-            name=layer["config"]["name"],
-            config=_essential(layer["config"]),
-            inputs=tuple(_inbound(layer)),
-        )
-        for layer in description["layers"]
-    ]
+    """Return a functional or sequential Keras model as data."""
     weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
-    return Network(model.name, layers, weights)
+    return Network(model.name, layers_of(model.get_config()), weights)
+
+
+def layers_of(config: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """Return the layers that the config of a functional or sequential Keras model describes."""
+    layers: list[Layer] = []
+    for layer in config["layers"]:
+        name = layer["config"]["name"]
+        before = (layers[-1].name,) if layers else ()  # in a sequential model
+        inputs = tuple(_inbound(layer)) if "inbound_nodes" in layer else before
+        layers.append(Layer(layer["class_name"], name, _essential(layer["config"]), inputs))
+    return tuple(layers)
 
 
 def save(network: Network, file: IO[bytes]) -> None:
@@ -119,19 +120,43 @@ def load(file: IO[bytes]) -> Network:
     return Network(graph["name"], layers, weights)
 
 
-# What the answer of a layer depends on; the rest is for training, or for one Keras version.
-ESSENTIAL = frozenset(
+# What the answer of a layer does not depend on: what is for training, or for one Keras version.
+UNIMPORTANT = frozenset(
     (
-        *("activation", "axis", "epsilon", "filters", "kernel_size", "offset", "padding"),
-        *("pool_size", "rate", "scale", "shared_axes", "strides", "units", "use_bias"),
+        *("build_config", "dtype", "momentum", "name", "noise_shape", "quantization_config"),
+        *("renorm", "renorm_clipping", "renorm_momentum", "seed", "synchronized", "trainable"),
     )
 )
+UNIMPORTANT_ENDINGS = ("_constraint", "_initializer", "_regularizer")
+
+# What need not be said, as it is so if it is left out.
+USUAL: Mapping[str, Any] = {
+    "center": True,
+    "data_format": "channels_last",
+    "dilation_rate": [1, 1],
+    "groups": 1,
+    "keepdims": False,
+    "max_value": None,
+    "negative_slope": 0.0,
+    "threshold": 0.0,
+}
 
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
     if "batch_shape" in config:
-        return {"shape": config["batch_shape"][1:]}
-    return {key: value for key, value in config.items() if key in ESSENTIAL}
+        return {"shape": tuple(config["batch_shape"][1:])}
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in UNIMPORTANT
+        and not key.endswith(UNIMPORTANT_ENDINGS)
+        and not (key in USUAL and _listed(value) == USUAL[key])
+        and not (key == "scale" and value is True)  # a number in another layer
+    }
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _inbound(layer: Mapping[str, Any]) -> Iterable[str]:
