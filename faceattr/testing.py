@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from faceattr.analyzer_checks import ANALYZER_CHECKS, Subject
+from faceattr.analyzers.base import Analyzer
 from faceattr.detectors.base import Detector
 from faceattr.engines import create_engine
 from faceattr.errors import PluginError
-from faceattr.types import BGRImage, Detection
+from faceattr.types import BGRImage, Crops, Detection
 
 THREADS = 4
+LONGEST_LOAD = 30.0  # s
 
 
 class FixedDetector(Detector):
@@ -139,3 +144,47 @@ def _check_threads(detector: Detector, pictures: Sequence[BGRImage]) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(detector.detect, list(pictures) * THREADS))
     _require(answers == expected * THREADS, detector, "gives other faces in several threads")
+
+
+def check_analyzer(
+    analyzer: Analyzer, crops: Crops | None = None, *, longest_load: float = LONGEST_LOAD
+) -> None:
+    """Check that an analyzer keeps its contract; one line of a test.
+
+    It is run in float32 on one processor thread. Its weights have to be here, or to be had.
+
+    Args:
+        analyzer: A new one, not loaded yet.
+        crops: (N, H, W, C) uint8 of real faces, if there are any: they sharpen the check.
+        longest_load: Seconds that `load` may take, without downloads.
+
+    Raises:
+        PluginError: It does not; the message says in what.
+        WeightsError: Its weights cannot be had.
+    """
+    subject = Subject(analyzer, crops, longest_load)
+    for check in ANALYZER_CHECKS:
+        check(subject)
+
+
+def contract_test(plugin: Callable[[], Analyzer | Detector]) -> Any:
+    """Return a test of a plugin for pytest, in which each part of the contract shows by itself.
+
+    One line of a test module is all that it takes: ``test_smile = contract_test(SmileAnalyzer)``.
+
+    Args:
+        plugin: The class, or a function that gives a new analyzer or detector.
+    """
+    import pytest
+
+    made = plugin()
+    if isinstance(made, Detector):
+        parts = {"detector": partial(check_detector, made)}
+    else:
+        subject = Subject(made, None, LONGEST_LOAD)
+        parts = {check.__name__: partial(check, subject) for check in ANALYZER_CHECKS}
+
+    def test(part: str) -> None:
+        parts[part]()
+
+    return pytest.mark.parametrize("part", parts)(test)
