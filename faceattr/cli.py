@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
@@ -21,6 +21,7 @@ from faceattr.analyzers import analyzers
 from faceattr.detectors import detectors
 from faceattr.errors import FaceattrError, OptionError, UnknownNameError, WeightsError
 from faceattr.images import find_images
+from faceattr.info import weights_of
 from faceattr.pipeline import ImageResult, Pipeline
 from faceattr.registry import Registry
 from faceattr.sinks import (
@@ -189,8 +190,8 @@ def detect(
     ] = None,
 ) -> None:
     """Find the faces of pictures, without reading anything off them."""
-    finder = detectors.get(detector)(
-        threshold=threshold, min_face=min_face, max_faces=max_faces, tile_size=tile_size
+    finder = detectors.create(
+        detector, threshold=threshold, min_face=min_face, max_faces=max_faces, tile_size=tile_size
     )
     pipeline = Pipeline([], detector=finder, engine=engine, precision=precision)
     _run(pipeline, paths, as_json=as_json, as_csv=as_csv, save=save)
@@ -378,11 +379,31 @@ def list_plugins() -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    registry: Registry[Any]
     for title, registry in (("Analyzers", analyzers), ("Detectors", detectors)):
         table = Table("name", "what it does", "weights", "from", title=title, title_justify="left")
-        for name in registry:
-            table.add_row(name, *map(escape, _describe(registry, name)))
+        for name, plugin in registry.working():
+            table.add_row(name, *map(escape, _describe(plugin)), registry.origin(name))
         Console().print(table)
+
+
+@app.command("info")
+def show_info(
+    name: Annotated[str, typer.Argument(help="Analyzer or detector; see `faceattr list`.")],
+    engine: EngineName = None,
+    precision: PrecisionName = None,
+) -> None:
+    """Show what an analyzer or detector is, where it comes from, and what it costs here."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from faceattr.info import describe
+
+    table = Table(show_header=False, box=None)
+    for row in describe(name, engine=engine, precision=precision):
+        table.add_row(*map(Text, row))
+    Console().print(table)
 
 
 def _run(
@@ -489,17 +510,11 @@ def clear_weights(names: Names = None) -> None:
 def _downloads() -> list[tuple[str, Weights]]:
     """Return the weights of each plugin that downloads some, with the plugin's name."""
     downloads = []
+    registry: Registry[Any]
     for registry in (analyzers, detectors):
-        for name in registry:
-            with suppress(FaceattrError):  # a broken plugin; `faceattr list` says so
-                downloads += [(name, weights) for weights in _weights_of(registry.get(name))]
+        for name, plugin in registry.working():
+            downloads += [(name, weights) for weights in weights_of(plugin)]
     return downloads
-
-
-def _weights_of(plugin: Any) -> tuple[Weights, ...]:
-    """Return the files that a plugin downloads; maybe none."""
-    weights: Weights | tuple[Weights, ...] | None = getattr(plugin, "weights", None)
-    return (weights,) if isinstance(weights, Weights) else weights or ()
 
 
 def _chosen(names: Sequence[str] | None) -> list[tuple[str, Weights]]:
@@ -693,15 +708,11 @@ def _save_charts(evaluation: Evaluation, action: str, pictures: PictureFolder) -
         pictures.write(ImageResult(f"{action}-{name}.png", chart))
 
 
-def _describe(registry: Registry[Any], name: str) -> tuple[str, str, str]:
-    """Return what the plugin says of itself, its weights, and where it comes from."""
-    try:
-        plugin = registry.get(name)
-    except FaceattrError as error:
-        return f"broken: {error}", "", registry.origin(name)
+def _describe(plugin: type) -> tuple[str, str]:
+    """Return what a plugin says of itself, and its weights."""
     size = "built in"
-    if weights := _weights_of(plugin):
+    if weights := weights_of(plugin):
         num_bytes = sum(one.num_bytes for one in weights)
         here = "here" if all(map(find, weights)) else "to download"
         size = f"{num_bytes / 1e6:.3g} MB, {here}"
-    return (plugin.__doc__ or "").partition("\n")[0], size, registry.origin(name)
+    return (plugin.__doc__ or "").partition("\n")[0], size
