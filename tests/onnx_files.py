@@ -24,6 +24,7 @@ def write_classifier(
     batch: int | str = "N",
     channels_first: bool = True,
     softmax: bool = True,
+    side: int = 8,
     inputs: Sequence[str] = ("picture",),
 ) -> Path:
     """Write a network that averages each channel of a picture and multiplies by a matrix.
@@ -33,12 +34,13 @@ def write_classifier(
         weights: (C, K) float32.
         bias: (K,) float32.
         batch: Pictures that it takes at a time, or the name of a free number.
-        channels_first: Whether the picture is (N, C, 8, 8) or (N, 8, 8, C).
+        channels_first: Whether the picture is (N, C, H, W) or (N, H, W, C).
         softmax: Whether the output is probabilities.
+        side: Of a picture in px.
         inputs: Names of inputs; all but the first are for nothing.
     """
     channels, size = len(weights), len(bias)
-    shape = (channels, 8, 8) if channels_first else (8, 8, channels)
+    shape = (channels, side, side) if channels_first else (side, side, channels)
     axes = (2, 3) if channels_first else (1, 2)
     last = "scores" if softmax else "logits"
     nodes = [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import keras
@@ -185,7 +185,7 @@ def test_a_file_lies_beside_the_module_of_its_class(
         "    file = 'smile.onnx'\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    plugin: ModuleType = __import__("smile_plugin")
+    plugin = importlib.import_module("smile_plugin")
     assert len(loaded(plugin.Smile()).predict(CROPS)) == 3
 
 
