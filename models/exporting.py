@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ def at_temperature(scores: NDArray[np.floating], temperature: float) -> NDArray[
     return normalized
 
 
+def set_mean_weights(model: keras.Model, files: Sequence[Path]) -> None:
+    """Give the model the mean of the weights in files of its own form.
+
+    Reference: Wortsman et al., Model soups, ICML 2022.
+    """
+    runs = []
+    for file in files:
+        model.load_weights(file)
+        runs.append(model.get_weights())
+    model.set_weights([np.mean(arrays, axis=0) for arrays in zip(*runs, strict=True)])
+
+
 def soften(model: keras.Model, layer: str, temperature: float) -> None:
     """Divide the logits that a dense layer gives."""
     weights = model.get_layer(layer).get_weights()
@@ -100,10 +113,12 @@ def write_asset(model: keras.Model, name: str) -> None:
         graph.save(graph.from_keras(model), file)
 
 
-def note_export(folder: Path, weights: Path, asset: str, **calibrations: Calibration) -> None:
-    """Write export.json: digests of the trained and of the exported file, and calibrations."""
+def note_export(
+    folder: Path, weights: Sequence[Path], asset: str, **calibrations: Calibration
+) -> None:
+    """Write export.json: digests of the trained and of the exported files, and calibrations."""
     notes = {
-        "keras_weights": sha256(weights),
+        "keras_weights": [sha256(file) for file in weights],
         "asset": sha256(ASSETS / asset),
         "asset_bytes": (ASSETS / asset).stat().st_size,
         "calibration": {name: asdict(one) for name, one in calibrations.items()},

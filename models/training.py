@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Targets: TypeAlias = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
 """What a model shall give, one row per picture; by the names of its outputs if it has several."""
 
+HELD_OUT = 0.05  # share of the training rows that are only watched
+
 
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer; on PyTorch by its own fused operation, which trains twice as fast."""
@@ -178,10 +180,10 @@ def begin(options: argparse.Namespace) -> None:
     options.run.mkdir(parents=True, exist_ok=True)
 
 
-def held_out(num_rows: int, share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def held_out(num_rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows to train on, and those that are only watched: the same in every run."""
     order = np.random.default_rng(0).permutation(num_rows)
-    watched, trained = np.split(order, [round(share * num_rows)])
+    watched, trained = np.split(order, [round(HELD_OUT * num_rows)])
     return trained, watched
 
 

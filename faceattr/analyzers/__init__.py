@@ -9,9 +9,11 @@ analyzers: Registry[Analyzer] = Registry(
     kind="analyzer",
     group="faceattr.analyzers",
     builtin={
+        "age": "faceattr.analyzers.age_gender:AgeAnalyzer",
         "age-vgg": "faceattr.analyzers.vgg_face:AgeVggAnalyzer",
         "emotion": "faceattr.analyzers.emotion:EmotionAnalyzer",
         "emotion-cnn": "faceattr.analyzers.emotion_cnn:EmotionCnnAnalyzer",
+        "gender": "faceattr.analyzers.age_gender:GenderAnalyzer",
         "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },

@@ -1,6 +1,6 @@
 """Measure where faces lie in FER2013's pictures: the template that `emotion` is served by.
 
-python models/emotion/framing.py fer2013.npz
+python -m models.emotion.framing fer2013.npz
 """
 
 from __future__ import annotations

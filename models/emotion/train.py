@@ -23,7 +23,6 @@ from models import training
 
 NOT_A_FACE = 9  # FER+ column
 TRAINING = 0  # value of `split`
-HELD_OUT = 0.05  # share of the training rows that are only watched
 
 
 class TrainingRows(NamedTuple):
@@ -62,7 +61,7 @@ def main() -> None:
 
     rows = load_training_rows(options.data)
     images, targets = rows.images, rows.targets(label_share=options.label_share)
-    trained, watched = training.held_out(len(images), HELD_OUT)
+    trained, watched = training.held_out(len(images))
     if options.teachers:
         taught = answers_of(options.teachers, images)
         targets = targets + options.teacher_share * (taught - targets)
