@@ -15,7 +15,7 @@ from conftest import SHARED
 from numpy.typing import NDArray
 
 from faceattr.boxes import overlaps
-from faceattr.detectors import detectors
+from faceattr.detectors import detectors, dlib
 from faceattr.detectors.base import Detector
 from faceattr.engines import create_engine
 from faceattr.images import load_image
@@ -161,3 +161,11 @@ def test_far_faces_are_found_when_asked_for(
     assert are_inside(found, image)
     faces = [np.add(np.multiply(FACE, scale), (x, y, x, y)) for x, y in PLACES]
     assert num_found(found, faces) == len(PLACES)
+
+
+def test_dlib_s_memory_has_a_limit_however_small_a_face_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[..., Detector], astronaut: Path
+) -> None:
+    monkeypatch.setattr(dlib, "HOG_PIXELS_ASKED", 1_000_000)
+    surest = make("dlib-hog", min_face=1).detect(load_image(astronaut))[0]
+    assert iou(surest, FACE) > 0.7

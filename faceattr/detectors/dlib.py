@@ -32,6 +32,8 @@ SMALLEST_FACE = 90.0  # px: the window of both, 80, and as high as HOG_FRAMING m
 SMALLEST_LEVEL = 40  # px; the network fails on less
 LARGEST_SCALE = 2.0  # where min_face is not given
 HOG_PIXELS, CNN_PIXELS = 1_000_000, 300_000  # that are searched, where min_face is not given
+HOG_PIXELS_ASKED = 256_000_000  # where it is
+CNN_PIXELS_ASKED = 4_000_000  # a million takes 1 GB and seconds
 
 HOG_SCORES = Logistic(even=-0.27, slope=5.7)
 HOG_FRAMING = Framing(right=0.0, down=-0.06, wider=0.87, higher=1.15)
@@ -53,7 +55,7 @@ class DlibHogDetector(Detector):
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
-        scale = _search_scale(image.shape, min_face, HOG_PIXELS)
+        scale = _search_scale(image.shape, min_face, HOG_PIXELS, HOG_PIXELS_ASKED)
         level = cv2.cvtColor(resize(image, scale), cv2.COLOR_BGR2RGB)
         lowest = max(HOG_SCORES.score(self.threshold), LOWEST_HOG_SCORE)
         boxes, scores, _ = self._windows.detector.run(level, 0, lowest)
@@ -87,7 +89,7 @@ class DlibCnnDetector(Detector):
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
-        scale = _search_scale(image.shape, min_face, CNN_PIXELS)
+        scale = _search_scale(image.shape, min_face, CNN_PIXELS, CNN_PIXELS_ASKED)
         level = cv2.cvtColor(resize(image, scale), cv2.COLOR_BGR2RGB)
         if min(level.shape[:2]) < SMALLEST_LEVEL:
             return []
@@ -120,9 +122,19 @@ def _import_dlib() -> ModuleType:
     return dlib
 
 
-def _search_scale(shape: tuple[int, ...], min_face: float | None, num_pixels: int) -> float:
-    """Return how much to scale a picture of that height and width before it is searched."""
-    if min_face is not None:
-        return SMALLEST_FACE / min_face
+def _search_scale(
+    shape: tuple[int, ...], min_face: float | None, num_pixels: int, most_pixels: int
+) -> float:
+    """Return how much to scale a picture of that height and width before it is searched.
+
+    Args:
+        shape: Height and width of the picture in px.
+        min_face: Smallest face to look for, in px; None for one that suits `num_pixels`.
+            Faces that would need more than `most_pixels` are not looked for: tiles find them.
+        num_pixels: To search where `min_face` is not given.
+        most_pixels: To search where it is.
+    """
     height, width = shape[:2]
-    return min(LARGEST_SCALE, (num_pixels / (height * width)) ** 0.5)
+    if min_face is None:
+        return min(LARGEST_SCALE, (num_pixels / (height * width)) ** 0.5)
+    return min(SMALLEST_FACE / min_face, (most_pixels / (height * width)) ** 0.5)
