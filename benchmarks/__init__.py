@@ -1,0 +1,1 @@
+"""faceattr beside what its users would otherwise pick, measured on one machine in one run."""

@@ -1,0 +1,176 @@
+"""What the machine can do at best, and how near to it our networks come.
+
+    python limits.py SECONDS
+
+takes about so many seconds for each figure, and prints the rate of large matrix products in
+float32 and in the arithmetic of ``"auto"``, the bandwidth of memory, and for each network the
+time that these allow and the time that it takes. It runs in faceattr's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import prod
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceattr.analyzers import analyzers
+from faceattr.detectors import detectors
+from faceattr.engines import create_engine
+from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.quiet import openvino as ov
+from faceattr.engines.quiet import opset13 as ops
+from faceattr.engines.translation import translate
+from faceattr.errors import FaceattrError
+from faceattr.networks.graph import Network
+
+CHAIN = 4  # products after another, so that conversions of what goes in and out count little
+SIDES = (512, 1024, 1536, 2048)  # of square matrices
+COPIED = 2**29  # bytes, larger than caches
+BATCHES = (1, 8)
+FREE_SIDES = (288, 384)  # px, of networks that take any size: MTCNN's finest level at 480×640
+NUM_BYTES: Mapping[Precision, int] = {"auto": 2, "f32": 4}  # of a weight as it is multiplied
+
+
+def main() -> None:
+    """Measure and print."""
+    seconds = float(sys.argv[1])
+    rates = {precision: matrix_rate(precision, seconds) for precision in NUM_BYTES}
+    bandwidth = memory_bandwidth(seconds)
+    networks = [
+        row
+        for network, precision in all_networks()
+        for row in measure(network, precision, rates[precision], bandwidth, seconds)
+    ]
+    answer = {
+        "arithmetic": ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+        "multiply_adds_per_second": rates,
+        "bytes_per_second": bandwidth,
+        "networks": networks,
+    }
+    print(json.dumps(answer))
+
+
+def matrix_rate(precision: Precision, seconds: float) -> float:
+    """Return the most multiply-adds per second that any products have had."""
+    return max(CHAIN * side**3 / min(times(_products(side, precision), seconds)) for side in SIDES)
+
+
+def _products(side: int, precision: Precision) -> Callable[[], Any]:
+    """Return a call that multiplies square matrices, one after another."""
+    rng = np.random.default_rng(0)
+    batch = ops.parameter([side, side], np.float32)
+    node = batch
+    for _ in range(CHAIN):
+        matrix = rng.standard_normal((side, side), np.float32) / np.float32(np.sqrt(side))
+        node = ops.matmul(node, ops.constant(matrix), False, False)
+    properties = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+    if precision == "f32":
+        properties["INFERENCE_PRECISION_HINT"] = "f32"
+    compiled = ov.Core().compile_model(ov.Model([node], [batch], "products"), "CPU", properties)
+    request, first = compiled.create_infer_request(), rng.standard_normal((side, side), np.float32)
+    return lambda: request.infer([first], share_inputs=True)
+
+
+def memory_bandwidth(seconds: float) -> float:
+    """Return the most bytes per second that were read and written while all cores copied."""
+    threads = len(os.sched_getaffinity(0))
+    source = np.ones((threads, COPIED // threads), np.uint8)
+    target = np.zeros_like(source)
+    with ThreadPoolExecutor(threads) as pool:
+        copies = times(lambda: list(pool.map(np.copyto, target, source)), seconds)
+    return 2 * source.size / min(copies)
+
+
+def times(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Return the seconds of a call that is repeated so long, five times at least."""
+    call()
+    durations: list[float] = []
+    while len(durations) < 5 or sum(durations) < seconds:
+        began = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - began)
+    return durations
+
+
+class Recorder(Engine):
+    """Keeps what it is asked to compile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.networks: dict[tuple[str, Precision], Network] = {}
+
+    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+        """Keep the network; it is not run."""
+        self.networks[network.name, precision] = network
+        return self._refuse
+
+    def _refuse(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+
+def all_networks() -> Iterator[tuple[Network, Precision]]:
+    """Yield the networks of all analyzers whose weights are here, and of the detector."""
+    engine = Recorder()
+    detectors.get("mtcnn")().load(engine)
+    for name in analyzers:
+        try:
+            analyzers.get(name)().load(engine)
+        except FaceattrError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+    for (_, precision), network in engine.networks.items():
+        yield network, precision
+
+
+def measure(
+    network: Network, precision: Precision, rate: float, bandwidth: float, seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Yield for each size of batch how long a network takes, and how long it would at best."""
+    run = create_engine("openvino", precision=precision).compile(network)
+    shape = network.layers[0].config["shape"]
+    is_free = None in shape
+    sides = (*FREE_SIDES, shape[-1]) if is_free else tuple(shape)
+    rng = np.random.default_rng(0)
+    for size in BATCHES[:1] if is_free else BATCHES:
+        batch = rng.integers(0, 256, (size, *sides), np.uint8)
+        multiply_adds, num_weights = count(network, batch.shape)
+        answer = run(batch)
+        moved = NUM_BYTES[precision] * num_weights + 4 * (batch.size + answer.size)
+        allowed = {"arithmetic": multiply_adds / rate, "memory": moved / bandwidth}
+        yield {
+            "network": network.name,
+            "precision": precision,
+            "batch": size,
+            "multiply_adds": multiply_adds,
+            "bytes": moved,
+            "bound_by": max(allowed, key=allowed.__getitem__),
+            "allowed_seconds": max(allowed.values()),
+            "seconds": median(times(partial(run, batch), seconds)),
+        }
+
+
+def count(network: Network, shape: Sequence[int]) -> tuple[int, int]:
+    """Return the multiply-adds of convolutions and products on a batch, and their weights."""
+    model = translate(network)
+    model.reshape(list(shape))
+    multiply_adds = num_weights = 0
+    for node in model.get_ops():
+        if node.get_type_name() in ("Convolution", "MatMul"):
+            kernel, out = tuple(node.input(1).get_shape()), tuple(node.output(0).get_shape())
+            per_output = prod(kernel[1:]) if node.get_type_name() == "Convolution" else kernel[0]
+            multiply_adds += prod(out) * per_output
+            num_weights += prod(kernel)
+    return multiply_adds, num_weights
+
+
+if __name__ == "__main__":
+    main()
