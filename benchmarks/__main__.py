@@ -55,7 +55,13 @@ def main() -> None:
     seconds = str(effort.picture / 3)
     say("limits of the machine")
     limits = place.ask(FACEATTR, "limits.py", seconds)
-    turns = measure(place, chosen(files["analyzers"], options.only), files, effort, show)
+    turns = measure(
+        place,
+        chosen(files["analyzers"], options.only, in_a_hurry=options.quick),
+        files,
+        effort,
+        show,
+    )
     say("where the time goes")
     actions = ",".join(OURS[ALL])
     breakdown = place.ask(
@@ -148,18 +154,21 @@ def bring_weights(place: Place, given: Path | None) -> list[str]:
     return real
 
 
-def chosen(analyzers: Sequence[str], names: Sequence[str] | None) -> list[Contestant]:
+def chosen(
+    analyzers: Sequence[str], names: Sequence[str] | None, *, in_a_hurry: bool
+) -> list[Contestant]:
     """Return the contestants of these names, all for None.
 
     Args:
         analyzers: Those that faceattr has; what it has not yet is not asked for.
         names: Of contestants.
+        in_a_hurry: Whether to leave out variants.
     """
     has_small = set(OURS[SMALL]) <= set(analyzers)
     return [
         one if has_small or one.environment is not FACEATTR else one.without(SMALL)
         for one in CONTESTANTS
-        if names is None or one.name in names
+        if (not (in_a_hurry and one.is_variant) if names is None else one.name in names)
     ]
 
 

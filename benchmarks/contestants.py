@@ -23,6 +23,7 @@ class Work:
         task: What is to be read off faces.
         shows: Of the pictures, or the video.
         goal: How many times faster than deepface faceattr wants to be at least.
+        peers: Key of the work at which peers do the same, if it is another.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Work:
     task: str = ""
     shows: str = "one"
     goal: float | None = None
+    peers: str = ""
 
 
 EMOTION = "emotion"
@@ -45,7 +47,14 @@ WORKS = (
     Work("start all", "(a) cold start, emotion + age + gender", "start", ALL, goal=6),
     Work("one faces", "one picture, detection only", "picture", FACES),
     Work("one emotion", "(c) one face, emotion", "picture", EMOTION, goal=20),
-    Work("one classic", "(c) one face, emotion, classic network", "picture", CLASSIC, goal=20),
+    Work(
+        "one classic",
+        "(c) one face, emotion, classic network",
+        "picture",
+        CLASSIC,
+        goal=20,
+        peers="one emotion",
+    ),
     Work("one all", "(c) one face, emotion + age + gender", "picture", ALL, goal=12),
     Work("one small", "(c) the same by small networks", "picture", SMALL),
     Work("two all", "(d) two faces, emotion + age + gender", "picture", ALL, "two"),
@@ -73,7 +82,8 @@ class Contestant:
             faceattr.
         options: Of the system.
         variables: Of its process's environment.
-        leaves_out: Kinds of work that would only take time.
+        works: Keys of the works to measure; none for all that it can do.
+        is_variant: Whether it is another by its options only, and left out in a hurry.
         videos: What it is told beside, by key of the work.
     """
 
@@ -85,14 +95,15 @@ class Contestant:
     script: str | None
     options: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    leaves_out: Sequence[str] = ()
+    works: Sequence[str] = ()
+    is_variant: bool = False
     videos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def can(self, work: Work) -> bool:
         """Return whether this work is for it."""
-        return work.kind not in self.leaves_out and (
-            work.kind == "import" or work.task in self.actions
-        )
+        if self.works:
+            return work.key in self.works
+        return work.kind == "import" or work.task in self.actions
 
     def without(self, task: str) -> Contestant:
         """Return the same, but for that task."""
@@ -110,7 +121,6 @@ OURS: Mapping[str, Sequence[str]] = {
 }
 THEIRS: Mapping[str, Sequence[str]] = {
     EMOTION: ("emotion",),
-    CLASSIC: ("emotion",),
     ALL: ("emotion", "age", "gender"),
 }
 BY_DEEPFACE = """
@@ -121,6 +131,11 @@ BY_FER = """
 import cv2
 from fer.fer import FER
 print(FER().detect_emotions(cv2.imread({picture!r})))
+"""
+BY_UNIFACE = """
+import cv2
+from uniface import Emotion, FaceAnalyzer
+print(FaceAnalyzer(recognizer=None, predictors=[Emotion()]).analyze(cv2.imread({picture!r})))
 """
 
 CONTESTANTS = (
@@ -157,10 +172,9 @@ CONTESTANTS = (
         "uniface",
         "uniface",
         {EMOTION: (), SMALL: ("age",)},
-        None,
-        leaves_out=["start"],
+        BY_UNIFACE,
     ),
-    Contestant("mtcnn", MTCNN, "mtcnn", "mtcnn", {FACES: ()}, None, leaves_out=["start"]),
+    Contestant("mtcnn", MTCNN, "mtcnn", "mtcnn", {FACES: ()}, None),
     Contestant(
         "faceattr, f32",
         FACEATTR,
@@ -169,7 +183,8 @@ CONTESTANTS = (
         OURS,
         None,
         options={"precision": "f32"},
-        leaves_out=["import", "start", "video"],
+        works=["one emotion", "one all", "sixteen all", "many all"],
+        is_variant=True,
     ),
     Contestant(
         "faceattr, detector haar",
@@ -179,7 +194,8 @@ CONTESTANTS = (
         OURS,
         None,
         options={"detector": "haar"},
-        leaves_out=["import", "start", "video"],
+        works=["one emotion", "one all", "sixteen all", "many all"],
+        is_variant=True,
     ),
     Contestant(
         "faceattr by deepface's calls",
@@ -189,7 +205,8 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"module": "faceattr.deepface"},
-        leaves_out=["import", "start", "video"],
+        works=["one emotion", "one all", "sixteen all", "many all"],
+        is_variant=True,
     ),
     Contestant(
         "deepface, detector mtcnn",
@@ -199,6 +216,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"detector": "mtcnn"},
-        leaves_out=["import", "start", "batch", "video"],
+        works=["one emotion", "one all"],
+        is_variant=True,
     ),
 )

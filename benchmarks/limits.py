@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.analyzers import analyzers
+from faceattr.analyzers.base import Analyzer
 from faceattr.detectors import detectors
+from faceattr.detectors.base import Detector
 from faceattr.engines import create_engine
 from faceattr.engines.base import Compiled, Engine, Precision
 from faceattr.engines.quiet import openvino as ov
@@ -47,8 +49,8 @@ def main() -> None:
     rates = {precision: matrix_rate(precision, seconds) for precision in NUM_BYTES}
     bandwidth = memory_bandwidth(seconds)
     networks = [
-        row
-        for network, precision in all_networks()
+        {"owner": owner, **row}
+        for owner, network, precision in all_networks()
         for row in measure(network, precision, rates[precision], bandwidth, seconds)
     ]
     answer = {
@@ -103,32 +105,44 @@ def times(call: Callable[[], Any], seconds: float) -> list[float]:
 
 
 class Recorder(Engine):
-    """Keeps what it is asked to compile."""
+    """Keeps what it is asked to compile.
+
+    Attributes:
+        networks: Each with its precision.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.networks: dict[tuple[str, Precision], Network] = {}
+        self.networks: list[tuple[Network, Precision]] = []
 
     def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
         """Keep the network; it is not run."""
-        self.networks[network.name, precision] = network
+        self.networks.append((network, precision))
         return self._refuse
 
     def _refuse(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         raise NotImplementedError
 
 
-def all_networks() -> Iterator[tuple[Network, Precision]]:
-    """Yield the networks of all analyzers whose weights are here, and of the detector."""
-    engine = Recorder()
-    detectors.get("mtcnn")().load(engine)
-    for name in analyzers:
+def all_networks() -> Iterator[tuple[str, Network, Precision]]:
+    """Yield the networks of the detector and of all analyzers whose weights are here.
+
+    One that several analyzers share is the first one's.
+    """
+    plugins: list[Detector | Analyzer] = [detectors.get("mtcnn")()]
+    plugins += [analyzers.get(name)() for name in analyzers]
+    seen = set()
+    for name, plugin in zip(["mtcnn", *analyzers], plugins, strict=True):
+        engine = Recorder()
         try:
-            analyzers.get(name)().load(engine)
+            plugin.load(engine)
         except FaceattrError as error:
             print(f"{name}: {error}", file=sys.stderr)
-    for (_, precision), network in engine.networks.items():
-        yield network, precision
+            continue
+        for network, precision in engine.networks:
+            if network.identity is None or network.identity not in seen:
+                seen.add(network.identity)
+                yield name, network, precision
 
 
 def measure(

@@ -10,11 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS, WORKS, Work
+from benchmarks.contestants import CONTESTANTS, WORKS
 from faceattr.reports import Table
 
 OURS, THEIRS = "faceattr", "deepface"
-PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface", "mtcnn")
+PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface")
+FACES = next(work.title for work in WORKS if work.key == "one faces")
 DRAWN = (
     "start emotion",
     "start all",
@@ -71,7 +72,11 @@ def rows_of(results: Mapping[str, Any]) -> Iterator[Row]:
     """Yield the figures, in the order of the page."""
     turns = results["turns"]
     for work in WORKS:
-        yield Row(work.title, times(turns, work), as_time, work.goal)
+        values = times(turns, work.key)
+        if work.peers:
+            same = times(turns, work.peers)
+            values |= {name: same[name] for name in PEERS if name in same}
+        yield Row(work.title, values, as_time, work.goal)
     for work in WORKS:
         if work.kind == "start":
             peaks = gather(turns, work.key, lambda turn: [turn["peak_bytes"]])
@@ -93,11 +98,11 @@ def rows_of(results: Mapping[str, Any]) -> Iterator[Row]:
             yield Row(title, gather(turns, work.key, _processor_of_1000_faces), as_time)
 
 
-def times(turns: Sequence[Mapping[str, Any]], work: Work) -> dict[str, list[float]]:
+def times(turns: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[float]]:
     """Return by contestant the seconds of each repetition, per picture or frame."""
     return gather(
         turns,
-        work.key,
+        key,
         lambda turn: [run["seconds"] / run.get("items", 1) for run in turn["runs"]],
     )
 
@@ -150,8 +155,10 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         "Medians; a time is that of one picture or frame, from its file to the answers. In "
         "brackets: how many times that of faceattr. faceattr finds faces by its MTCNN, deepface "
         "and fer by OpenCV's cascade, each by its default.",
-        _markdown(summary(rows)),
+        _markdown(summary([row for row in rows if row.title != FACES], peers(results["turns"]))),
         "![The same as bars](benchmarks.png)",
+        "MTCNN alone, and the package that its weights are from:",
+        _markdown(summary([row for row in rows if row.title == FACES], ["mtcnn"])),
         "The goals, against deepface on TensorFlow:",
         _markdown(goals(rows, networks)),
         "## The limit of the machine",
@@ -218,15 +225,20 @@ def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
         yield "**Not measured.** " + " · ".join(notes)
 
 
-def summary(rows: Sequence[Row]) -> Table:
-    """Return all figures of faceattr and its peers."""
-    names = [name for name in (OURS, *PEERS) if any(row.values.get(name) for row in rows[1:-1])]
+def peers(turns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the peers that could do more than be imported."""
+    able = {turn["contestant"] for turn in turns if turn["work"] != "import" and not turn["error"]}
+    return [name for name in PEERS if name in able]
+
+
+def summary(rows: Sequence[Row], names: Sequence[str]) -> Table:
+    """Return the figures of faceattr and of peers beside it."""
     cells = [
-        [row.title, *(_cell(row, name) for name in names)]
+        [row.title, *(_cell(row, name) for name in (OURS, *names))]
         for row in rows
-        if any(row.values.get(name) for name in names)
+        if any(row.values.get(name) for name in (OURS, *names))
     ]
-    return Table("", ["", *names], cells)
+    return Table("", ["", OURS, *names], cells)
 
 
 def _cell(row: Row, name: str) -> str:
@@ -275,6 +287,7 @@ def limits_table(networks: Sequence[Mapping[str, Any]]) -> Table:
     """Return how near each network comes to what the machine allows."""
     cells = [
         [
+            network["owner"],
             network["network"],
             network["precision"],
             str(network["batch"]),
@@ -285,7 +298,16 @@ def limits_table(networks: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for network in networks
     ]
-    header = ["network", "precision", "batch", "multiply-adds", "allowed", "measured", "share"]
+    header = [
+        "of",
+        "network",
+        "precision",
+        "batch",
+        "multiply-adds",
+        "allowed",
+        "measured",
+        "share",
+    ]
     return Table("", header, cells)
 
 
@@ -339,7 +361,7 @@ def all_figures(turns: Sequence[Mapping[str, Any]]) -> Table:
                 and not turn["error"]
             ]
             if mine:
-                values = times(mine, work)[contestant.name]
+                values = times(mine, work.key)[contestant.name]
                 last = mine[-1]
                 run = last["runs"][-1]
                 cells.append(
@@ -377,9 +399,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             ratio = row.ratio(name)
             factor = f"  {_three_digits(ratio)}×" if ratio and name != OURS else ""
             axes.text(1000 * value, y, f" {row.show(value)}{factor}", va="center", fontsize=8)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(range(len(rows)), [row.title for row in rows])
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(x=0.25)
     axes.set_xlabel("time per start, picture or frame [ms], shorter is better")
     axes.legend(loc="lower right", fontsize=9)

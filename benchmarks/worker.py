@@ -12,11 +12,12 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import math
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class System(ABC):
         """Return how many faces the picture in a file has."""
         return self.read(path, actions)
 
-    def analyze_many(self, paths: Sequence[str], actions: Sequence[str]) -> Iterator[int]:
+    def analyze_many(self, paths: Iterable[str], actions: Sequence[str]) -> Iterator[int]:
         """Yield how many faces each picture has."""
         for path in paths:
             yield self.read(path, actions)
@@ -63,7 +64,7 @@ class Faceattr(System):
         """See the base class."""
         return len(self._faceattr.analyze(picture, actions, **self._options))
 
-    def analyze_many(self, paths: Sequence[str], actions: Sequence[str]) -> Iterator[int]:
+    def analyze_many(self, paths: Iterable[str], actions: Sequence[str]) -> Iterator[int]:
         """See the base class."""
         key = tuple(actions)
         if key not in self._pipelines:
@@ -180,14 +181,24 @@ def _measure(system: System, step: dict[str, Any]) -> dict[str, Any]:
         _run(calls, 0.0)
         return {"runs": list(_repeat(calls, seconds, step["least"])), **_resources()}
 
-    def begin() -> Iterator[int]:
+    def begin(seconds: float) -> Iterator[int]:
         if step["kind"] == "video":
             return system.follow(step["path"], actions, **step["options"])
-        return system.analyze_many(step["paths"], actions)
+        return system.analyze_many(_until(seconds, step["paths"]), actions)
 
-    warm_up = begin()  # kept, as what it has loaded would go with it
+    warm_up = begin(WARM_UP)  # kept, as what it has loaded would go with it
     _run(warm_up, WARM_UP)
-    return {"runs": [_run(begin(), seconds)], **_resources()}
+    run = _run(begin(seconds), seconds if step["kind"] == "video" else math.inf)
+    return {"runs": [run], **_resources()}
+
+
+def _until(seconds: float, paths: Sequence[str]) -> Iterator[str]:
+    """Yield paths as long as there is time; what was given is to be finished."""
+    began = time.perf_counter()
+    for path in paths:
+        yield path
+        if time.perf_counter() - began >= seconds:
+            return
 
 
 def _repeat(calls: Iterator[int], seconds: float, least: int) -> Iterator[dict[str, float]]:
