@@ -146,3 +146,12 @@ def test_a_layer_that_openvino_does_not_know_is_named_and_not_kept(home: Path) -
     with pytest.raises(EngineError, match="layer 'memory' of 'odd' is a LSTM"):
         OpenVinoEngine().compile(Network("odd", layers, {}, digest="one"))
     assert not (home / "compiled").exists()
+
+
+def test_openvinos_converter_is_imported_only_for_who_asks() -> None:
+    code = (
+        "import sys, faceattr.engines.openvino, openvino; "
+        "early = 'openvino.tools.ovc' in sys.modules; "
+        "sys.exit(early or openvino.convert_model.__name__ != 'convert_model')"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
