@@ -64,7 +64,14 @@ WORKS = (
     Work("many all", "(e) 200 pictures, emotion + age + gender", "batch", ALL, "many"),
     Work("many small", "(e) the same by small networks", "batch", SMALL, "many"),
     Work("video all", "(g) video, emotion + age + gender", "video", ALL, "video"),
-    Work("video every", "(g) the same, all anew in every frame", "video", ALL, "video"),
+    Work(
+        "video every",
+        "(g) the same, all anew in every frame",
+        "video",
+        ALL,
+        "video",
+        peers="video all",
+    ),
 )
 
 
@@ -100,7 +107,9 @@ class Contestant:
     videos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def can(self, work: Work) -> bool:
-        """Return whether this work is for it."""
+        """Return whether this work is for it, and not the same to it as another."""
+        if work.peers and self.environment is not FACEATTR:
+            return False
         if self.works:
             return work.key in self.works
         return work.kind == "import" or work.task in self.actions
@@ -183,7 +192,7 @@ CONTESTANTS = (
         OURS,
         None,
         options={"precision": "f32"},
-        works=["one emotion", "one all", "sixteen all", "many all"],
+        works=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -194,7 +203,7 @@ CONTESTANTS = (
         OURS,
         None,
         options={"detector": "haar"},
-        works=["one emotion", "one all", "sixteen all", "many all"],
+        works=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -205,7 +214,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"module": "faceattr.deepface"},
-        works=["one emotion", "one all", "sixteen all", "many all"],
+        works=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -216,7 +225,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"detector": "mtcnn"},
-        works=["one emotion", "one all"],
+        works=["one all"],
         is_variant=True,
     ),
 )

@@ -200,10 +200,9 @@ def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
         f"Contestants take turns, {effort['starts']} at imports and starts, {effort['rounds']} "
         "at other work, each in a fresh process of an environment of its own, with the threads "
         "that it takes by default. What is not a start is warmed up by one picture, or a second "
-        f"of a batch or video; then come at least {effort['least']} repetitions and "
-        f"{effort['picture']:g} s of a picture, or up to {effort['batch']:g} s of a batch or "
-        "video, which who is slow does not finish. Files are in the disk's cache, weights "
-        "converted."
+        f"of a batch or video; then come {effort['least']} repetitions or more of a picture, for "
+        f"{effort['picture']:g} to {effort['patience']:g} s, or of a batch or video what can be "
+        f"begun within {effort['batch']:g} s. Files are in the disk's cache, weights converted."
     )
     yield (
         f"One face: {sizes['one']} px; two: {sizes['two']} px; 16: {sizes['sixteen']} px. The "

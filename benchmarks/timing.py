@@ -21,20 +21,22 @@ class Effort:
     Attributes:
         starts: Turns of each contestant at an import or a start.
         rounds: Turns at other work.
-        least: Repetitions of a picture.
+        least: Repetitions of a picture, but one is enough if it takes `patience`.
         picture: Seconds for them, if there is time for more.
-        batch: Seconds after which a batch or video is left.
+        patience: Seconds after which there are no more.
+        batch: Seconds after which a batch or video gets no more pictures.
     """
 
     starts: int
     rounds: int
     least: int
     picture: float
+    patience: float
     batch: float
 
 
-FULL = Effort(starts=3, rounds=2, least=3, picture=3.0, batch=15.0)
-QUICK = Effort(starts=1, rounds=1, least=1, picture=1.0, batch=4.0)
+FULL = Effort(starts=2, rounds=2, least=3, picture=2.0, patience=5.0, batch=8.0)
+QUICK = Effort(starts=1, rounds=1, least=1, picture=1.0, patience=1.0, batch=4.0)
 
 
 @dataclass(frozen=True)
@@ -72,25 +74,26 @@ def measure(
 
     Args:
         place: With the environments.
-        contestants: Those to measure; one that fails at some work is not asked for it again.
+        contestants: Those to measure, variants in the first round only; one that fails at more
+            than its import is not asked again.
         files: What there is to work on.
         effort: How long to measure.
         show: Called with each turn.
     """
     turns: list[Turn] = []
+    failed: set[str] = set()
     for works in _sessions():
-        failed: set[str] = set()
         is_start = works[0].kind in ("import", "start")
         for number in range(effort.starts if is_start else effort.rounds):
             for contestant in contestants:
                 asked = [work for work in works if contestant.can(work)]
-                if not asked or contestant.name in failed:
+                if not asked or contestant.name in failed or (number and contestant.is_variant):
                     continue
                 try:
                     answers = _take_turn(place, contestant, asked, files, effort)
                 except BenchmarkError as error:
                     failed.add(contestant.name)
-                    answers = [Turn("", "", error=str(error)) for _ in asked]
+                    asked, answers = asked[:1], [Turn("", "", error=str(error))]
                 for work, answer in zip(asked, answers, strict=True):
                     turn = replace(answer, contestant=contestant.name, work=work.key, number=number)
                     turns.append(turn)
@@ -134,6 +137,7 @@ def _step(
         "actions": contestant.actions.get(work.task),
         "seconds": effort.picture if work.kind == "picture" else effort.batch,
         "least": effort.least,
+        "patience": effort.patience,
         "paths" if work.kind == "batch" else "path": files[work.shows],
         "options": contestant.videos.get(work.key, {}),
     }

@@ -179,7 +179,7 @@ def _measure(system: System, step: dict[str, Any]) -> dict[str, Any]:
     if step["kind"] == "picture":
         calls = (system.analyze(step["path"], actions) for _ in count())
         _run(calls, 0.0)
-        return {"runs": list(_repeat(calls, seconds, step["least"])), **_resources()}
+        return {"runs": list(_repeat(calls, step)), **_resources()}
 
     def begin(seconds: float) -> Iterator[int]:
         if step["kind"] == "video":
@@ -201,14 +201,15 @@ def _until(seconds: float, paths: Sequence[str]) -> Iterator[str]:
             return
 
 
-def _repeat(calls: Iterator[int], seconds: float, least: int) -> Iterator[dict[str, float]]:
-    """Call as often as the time allows, and as often as is asked for at least."""
+def _repeat(calls: Iterator[int], step: dict[str, Any]) -> Iterator[dict[str, float]]:
+    """Call as often as the time allows, and as often as is asked for unless that takes long."""
     spent = 0.0
     for number in count(1):
         run = _run(calls, 0.0)
         yield run
         spent += run["seconds"]
-        if spent >= seconds and number >= least:
+        enough = step["seconds"] if number >= step["least"] else step["patience"]
+        if spent >= enough:
             return
 
 
