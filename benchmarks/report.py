@@ -205,7 +205,8 @@ def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
         f"begun within {effort['batch']:g} s. Files are in the disk's cache, weights converted."
     )
     yield (
-        f"One face: {sizes['one']} px; two: {sizes['two']} px; 16: {sizes['sixteen']} px. The "
+        f"One face: {sizes['one']} px; the small picture: {sizes['little']} px; two faces: "
+        f"{sizes['two']} px; 16: {sizes['sixteen']} px. The "
         f"200 pictures are {pictures['pictures']} in turn, with {pictures['faces']} faces; the "
         "video has 300 frames."
     )

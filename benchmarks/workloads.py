@@ -2,8 +2,9 @@
 
     python workloads.py FOLDER PICTURE... [--video FILE]
 
-prints the files by what they show: ``one`` and ``two`` faces, ``sixteen`` in one picture, all
-pictures in turn as ``many``, and a ``video``. It runs in faceattr's environment.
+prints the files by what they show: ``one`` face, a ``little`` picture of one, ``two`` faces,
+``sixteen`` in one picture, all pictures in turn as ``many``, and a ``video``. It runs in
+faceattr's environment.
 """
 
 from __future__ import annotations
@@ -52,12 +53,13 @@ def main() -> None:
     write_video(video, frames_of(options.video) if options.video else pan(alone[0][1]))
     files: dict[str, Any] = {
         "one": str(alone[0][0]),
+        "little": str(min(alone, key=lambda one: one[1].size)[0]),
         "two": str(pairs[0] if pairs else two),
         "sixteen": str(sixteen),
         "many": [str(path) for path in islice(cycle(options.pictures), NUM_PICTURES)],
         "video": str(video),
     }
-    sizes = {name: size_of(files[name]) for name in ("one", "two", "sixteen")}
+    sizes = {name: size_of(files[name]) for name in ("one", "little", "two", "sixteen")}
     num_faces = sum(len(faces) for _, _, faces in seen)
     files |= {"sizes": sizes, "pictures": len(seen), "faces": num_faces}
     print(json.dumps({**files, "analyzers": list(analyzers)}))
