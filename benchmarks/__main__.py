@@ -34,6 +34,7 @@ PUBLISHED = {  # names of analyzers by files of weights
     "facial_expression_model_weights": "emotion-cnn",
     "age_model_weights": "age-vgg",
     "gender_model_weights": "gender-vgg",
+    "race_model_single_batch": "race-vgg",
 }
 
 
@@ -135,7 +136,7 @@ def bring_weights(place: Place, given: Path | None) -> list[str]:
     folder = place.folder / "deepface" / ".deepface" / "weights"
     names = [f"{stem}{suffix}" for stem in PUBLISHED for suffix in (".h5", ".onnx")]
     real = [name for name in names if given is not None and (given / name).is_file()]
-    record, state = place.folder / "weights.txt", f"{given} {real}"
+    record, state = place.folder / "weights.txt", f"{given} {real} {names}"
     if not record.exists() or record.read_text() != state:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -67,6 +67,7 @@ NETWORKS = {  # and the side and channels of their input
     "facial_expression_model_weights": (tuple(emotion()), 48, 1),
     "age_model_weights": (tuple(vgg_face(101)), 224, 3),
     "gender_model_weights": (tuple(vgg_face(2)), 224, 3),
+    "race_model_single_batch": (tuple(vgg_face(6)), 224, 3),
 }
 TRUNK_LAYERS = 13  # the weighted layers that the published age and gender have in common
 
