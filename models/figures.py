@@ -183,9 +183,4 @@ def write_card(folder: Path, figures: Mapping[str, Any], text: str) -> None:
 
 def markdown(tables: Sequence[Table]) -> str:
     """Return tables with their titles."""
-    return "".join(f"{sentence(table.title)}:\n\n{table.to_markdown()}\n" for table in tables)
-
-
-def sentence(title: str) -> str:
-    """Return the title with a capital letter."""
-    return title[:1].upper() + title[1:]
+    return "".join(f"**{table.title}**\n\n{table.to_markdown()}\n" for table in tables)

@@ -37,5 +37,6 @@ class EmotionAnalyzer(Analyzer):
 
     def predict(self, crops: Crops) -> Sequence[Classification]:
         """See the base class."""
-        scores = (self._run(crops) + self._run(crops[:, :, ::-1])) / 2  # a face and its mirror
-        return [Classification(dict(zip(LABELS, row.tolist(), strict=True))) for row in scores]
+        return [
+            Classification(dict(zip(LABELS, row.tolist(), strict=True))) for row in self._run(crops)
+        ]

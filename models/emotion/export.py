@@ -1,10 +1,11 @@
 """Put trained weights into the form that ships with faceattr, its confidences calibrated.
 
-    python -m models.emotion.export fer2013.npz runs/emotion/weights.weights.h5
+    python -m models.emotion.export fer2013.npz runs/*/weights.weights.h5
 
 Writes faceattr/assets/emotion.npz, its kernels in half precision, and notes in
-models/emotion/export.json the digests of both files and what the calibration did. The
-temperature is the one that suits the held-out training rows with a FER+ majority best.
+models/emotion/export.json the digests of all files and what the calibration did. Of several runs,
+each going on from the one before, the mean of the weights is taken. The temperature is the one
+that suits the held-out training rows with a FER+ majority best.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ import numpy as np
 from faceattr.datasets import ferplus_majority
 from faceattr.networks.compact import compact
 from models import training
-from models.emotion.train import HELD_OUT, load_training_rows
-from models.exporting import calibrate_classes, note_export, soften, write_asset
+from models.emotion.train import load_training_rows
+from models.exporting import (
+    calibrate_classes,
+    note_export,
+    set_mean_weights,
+    soften,
+    write_asset,
+)
 
 
 def main() -> None:
     """Convert the weights and note where the asset comes from."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path, help="npz with images, label, split, ferplus_votes")
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
     options = parser.parse_args()
     model = compact()
-    model.load_weights(options.weights)
+    set_mean_weights(model, options.weights)
 
     rows = load_training_rows(options.data)
-    _, watched = training.held_out(len(rows.images), HELD_OUT)
+    _, watched = training.held_out(len(rows.images))
     truth = ferplus_majority(rows.votes[watched])
     scores = model.predict(rows.images[watched].astype(np.float32), verbose=0)[truth >= 0]
     calibration = calibrate_classes(scores, truth[truth >= 0])
