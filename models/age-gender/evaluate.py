@@ -27,16 +27,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path, help="npz with webp, offset, age, gender, race, split")
     path = parser.parse_args().data
-    measured, tables = json.loads((HERE / "export.json").read_text()), []
+    measured, text = json.loads((HERE / "export.json").read_text()), ""
     for name in ("age", "gender"):
         data = load_labelled_set(path, attribute=name, split="validation")
         evaluation = evaluate(Pipeline([name]), data, attribute=name)
         served = figures.served(name, data, attribute=name)
         measured[name] = {"evaluation": evaluation.to_dict(), "served": served.to_dict()}
-        tables += [*tables_of(evaluation), *served.tables()]
+        text += f"### {name}\n\n"
+        text += figures.markdown([*tables_of(evaluation), *served.tables()])
     speeds = figures.speeds({"age, gender": figures.asset("age_gender.npz"), **figures.classic()})
     measured["speeds"] = {"header": speeds.header, "rows": speeds.rows}
-    figures.write_card(HERE, measured, figures.markdown([*tables, speeds]))
+    figures.write_card(HERE, measured, f"{text}### Speed\n\n{figures.markdown([speeds])}")
 
 
 if __name__ == "__main__":
