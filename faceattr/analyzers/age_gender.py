@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import HeadAnalyzer
+from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
 from faceattr.engines.base import Engine
 from faceattr.networks import graph
 from faceattr.types import Attribute, Classification, Estimate, Features
-
-AGES = np.arange(101)  # years
-GENDERS = ("woman", "man")
 
 UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age-gender/README.md says how
     (0.288, 0.288),
@@ -62,10 +60,7 @@ class AgeAnalyzer(AgeGenderAnalyzer):
 
     def read(self, row: NDArray[np.float32]) -> Estimate:
         """See the base class."""
-        scores = row[: len(AGES)].astype(np.float64)
-        mean = scores @ AGES
-        variance = scores @ (AGES - mean) ** 2
-        return Estimate(float(mean), unit=self.unit, std=float(np.sqrt(variance)))
+        return age_of(row[: len(AGES)])
 
 
 class GenderAnalyzer(AgeGenderAnalyzer):
@@ -76,5 +71,4 @@ class GenderAnalyzer(AgeGenderAnalyzer):
 
     def read(self, row: NDArray[np.float32]) -> Classification:
         """See the base class."""
-        scores = row[len(AGES) :].tolist()
-        return Classification(dict(zip(GENDERS, scores, strict=True)))
+        return gender_of(row[len(AGES) :])

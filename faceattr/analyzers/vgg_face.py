@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import HeadAnalyzer
+from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
 from faceattr.networks import vgg_face
@@ -56,8 +57,6 @@ RACE_VGG = Weights(
     card="models/vgg-face/README.md",
 )
 
-AGES = np.arange(101)  # years
-GENDERS = ("woman", "man")
 RACES = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
 
 
@@ -130,9 +129,7 @@ class AgeVggAnalyzer(VggFaceAnalyzer):
 
     def read(self, scores: NDArray[np.float32]) -> Estimate:
         """See the base class."""
-        mean = scores @ AGES
-        variance = scores @ (AGES - mean) ** 2
-        return Estimate(float(mean), unit=self.unit, std=float(np.sqrt(variance)))
+        return age_of(scores)
 
 
 class GenderVggAnalyzer(VggFaceAnalyzer):
@@ -145,7 +142,7 @@ class GenderVggAnalyzer(VggFaceAnalyzer):
 
     def read(self, scores: NDArray[np.float32]) -> Classification:
         """See the base class."""
-        return Classification(dict(zip(GENDERS, scores.tolist(), strict=True)))
+        return gender_of(scores)
 
 
 class RaceVggAnalyzer(VggFaceAnalyzer):

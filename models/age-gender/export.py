@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceattr.analyzers.age_gender import AGES
+from faceattr.analyzers.readings import AGES
 from faceattr.networks.age_gender import age_gender, in_one_row
 from models import training
 from models.exporting import (
