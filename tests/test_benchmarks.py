@@ -84,3 +84,12 @@ def test_every_work_is_measured_for_faceattr() -> None:
     ours = CONTESTANTS[0]
     assert ours.name == "faceattr"
     assert all(ours.can(work) for work in WORKS)
+
+
+def test_the_readme_quotes_the_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## How fast?")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| (")]
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert rows
+    assert all(row in page for row in rows)
