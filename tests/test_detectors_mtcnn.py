@@ -13,6 +13,8 @@ from faceattr.detectors.mtcnn import (
     MtcnnDetector,
     Picture,
     between,
+    by_strips,
+    by_usual_numbers,
     place_landmarks,
     proposals,
     pyramid,
@@ -175,7 +177,31 @@ def test_each_px_of_a_level_is_the_mean_of_those_it_covers(scale: float) -> None
     assert level.dtype == np.float32
 
 
+@pytest.mark.parametrize("shape", [(12, 12), (13, 2000), (200, 300), (201, 301), (333, 77)])
+def test_strips_have_the_answer_of_the_whole_level(
+    monkeypatch: pytest.MonkeyPatch, detector: MtcnnDetector, shape: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(mtcnn, "STRIP_PIXELS", 10_000)
+    level = RNG.uniform(0, 255, (*shape, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        by_strips(detector._pnet, level), detector._pnet(level[None])[0], atol=1e-4
+    )
+
+
 # Crops
+
+
+def test_networks_meet_few_numbers_of_crops() -> None:
+    met = set()
+
+    def network(crops: Array) -> Array:
+        met.add(len(crops))
+        return crops[:, 0, 0]
+
+    for number in range(1, 41):
+        crops = RNG.uniform(size=(number, 2, 2, 3)).astype(np.float32)
+        np.testing.assert_array_equal(by_usual_numbers(network, crops), crops[:, 0, 0])
+    assert met == {*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32, 40}
 
 
 def crop_and_resize(image: BGRImage, box: Array, size: int) -> Array:

@@ -12,7 +12,7 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, islice, takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from faceattr.boxes import suppress
 from faceattr.detectors.base import Detector
-from faceattr.engines.base import Engine
+from faceattr.engines.base import Compiled, Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.networks import mtcnn as networks
 from faceattr.networks.graph import Array, Layer, Network
@@ -37,14 +37,17 @@ MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
 MOST_PIXELS_SUMMED = 2**31 // 255  # whose sums fit into int32
 MOST_PIXELS_SEARCHED = 32_000_000  # of a picture, where min_face is given; takes 1.3 GB
 
-SMALL = 1 / 12  # share of the px below which sums give a level sooner than OpenCV
 FINE = 0.3  # scale above which levels have most of the px and only small faces
+SHEET_PIXELS = 20_000  # of a level that is looked at together with all smaller ones
 WORKERS = 2  # OpenCV makes a level on one core
+SMALL = 1 / 12  # share of the px below which sums give a level sooner than OpenCV
+STRIP_PIXELS = 100_000  # of a level, that go through the proposal network at a time
 MOST_REMAPPED = 32_766  # px or rows on a side, of OpenCV's remap
 MID_GRAY = 127.5
 NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
 
 PNET_CONFIDENCE, RNET_CONFIDENCE = 0.6, 0.7
+PNET_LOGIT = math.log(PNET_CONFIDENCE / (1 - PNET_CONFIDENCE))
 RNET_DOUBT = 0.5  # quick and exact answers to 3000 proposals differ by 0.04 at most
 OVERLAP_IN_LEVEL, OVERLAP = 0.5, 0.7
 
@@ -60,6 +63,14 @@ class Candidates(NamedTuple):
     def pick(self, rows: Array) -> Candidates:
         """Return the candidates of these rows."""
         return Candidates(self.boxes[rows], self.scores[rows])
+
+
+NO_CANDIDATES = Candidates(np.empty((0, 4)), np.empty(0, np.float32))
+
+
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """Return the candidates of all parts, in their order."""
+    return Candidates(*map(np.concatenate, zip(NO_CANDIDATES, *parts, strict=True)))
 
 
 class MtcnnDetector(Detector):
@@ -88,17 +99,19 @@ class MtcnnDetector(Detector):
 
     def _propose(self, picture: Picture, scales: Sequence[float]) -> Candidates:
         """Look at every place of every level of the pyramid."""
-        if not scales:
-            return Candidates(np.empty((0, 4)), np.empty(0, np.float32))
-        num_fine = sum(scale > FINE for scale in scales)
+        answers, small = [], []
         levels = self._pool.map(picture.level, scales)  # the next ones, while one is looked at
-        answers = [self._quick_pnet(level[None])[0] for level in islice(levels, num_fine)]
-        if num_fine < len(scales):
-            sheet, parts = on_one_sheet(list(levels))
+        for scale, level in zip(scales, levels, strict=True):
+            if level.size <= 3 * SHEET_PIXELS:
+                small.append(level)
+            else:
+                pnet = self._quick_pnet if scale > FINE else self._pnet
+                answers.append(by_strips(pnet, level))
+        if small:
+            sheet, parts = on_one_sheet(small)
             answer = self._pnet(sheet[None])[0]
             answers += [answer[part] for part in parts]
-        looks = map(proposals, answers, scales)
-        candidates = Candidates(*map(np.concatenate, zip(*looks, strict=True)))
+        candidates = joined(list(map(proposals, answers, scales)))
         return candidates.pick(suppress(*candidates, OVERLAP))
 
     def _refine(self, picture: Picture, candidates: Candidates) -> Candidates:
@@ -106,11 +119,12 @@ class MtcnnDetector(Detector):
         if not len(candidates.boxes):
             return candidates
         squares = squared(candidates.boxes)
-        likely = face_probability(self._quick_rnet(picture.glance(squares, 24))) > RNET_DOUBT
+        answer = by_usual_numbers(self._quick_rnet, picture.glance(squares, 24))
+        likely = face_probability(answer) > RNET_DOUBT
         if not likely.any():
             return candidates.pick(likely)
         squares = squares[likely]
-        answer = self._rnet(picture.cut(squares, 24))
+        answer = by_usual_numbers(self._rnet, picture.cut(squares, 24))
         refined = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
         refined = refined.pick(refined.scores > RNET_CONFIDENCE)
         return refined.pick(suppress(*refined, OVERLAP))
@@ -120,7 +134,7 @@ class MtcnnDetector(Detector):
         if not len(candidates.boxes):
             return []
         squares = squared(candidates.boxes)
-        answer = self._onet(picture.cut(squares, 48))
+        answer = by_usual_numbers(self._onet, picture.cut(squares, 48))
         decided = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
         landmarks = place_landmarks(squares, answer[:, 6:])
         sure = np.flatnonzero(decided.scores > self.threshold)
@@ -282,6 +296,27 @@ def on_one_sheet(
     return sheet, parts
 
 
+def by_strips(pnet: Compiled, level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the (rows, columns, 6) answer to a level, of which the cache holds one strip."""
+    height, width = level.shape[:2]
+    step = max(STRIP_PIXELS // width // STRIDE, 1) * STRIDE
+    starts = range(0, max(height - CELL + STRIDE, 1), step)
+    strips = [level[None, start : start + step + CELL - STRIDE] for start in starts]
+    return np.concatenate([pnet(strip)[0] for strip in strips])
+
+
+def by_usual_numbers(network: Compiled, crops: Array) -> NDArray[np.float32]:
+    """Return the answer to (N, H, W, C) crops, to few different numbers of crops.
+
+    An engine makes itself ready for each number it meets, which takes longer than some crops
+    more: so 1 to 8 are looked at as they are, then 10, 12, 14, 16, 20, 24, 28, 32, 40 and so on.
+    """
+    step = 2 ** max((len(crops) - 1).bit_length() - 3, 0)
+    missing = -len(crops) % step
+    padded = np.concatenate([crops, np.zeros_like(crops, shape=(missing, *crops.shape[1:]))])
+    return network(padded)[: len(crops)]
+
+
 def proposals(answer: NDArray[np.float32], scale: float) -> Candidates:
     """Return the boxes that one level proposes, in px of the picture.
 
@@ -289,12 +324,12 @@ def proposals(answer: NDArray[np.float32], scale: float) -> Candidates:
         answer: (rows, columns, 6) of the proposal network.
         scale: Size of the level as a share of the picture's.
     """
-    scores = face_probability(answer)
-    rows, columns = np.nonzero(scores > PNET_CONFIDENCE)
+    rows, columns = np.nonzero(answer[..., 1] - answer[..., 0] > PNET_LOGIT)
+    answer = answer[rows, columns]
     corners = np.stack([columns, rows], axis=1) * STRIDE
     cells = np.hstack([corners + 1, corners + CELL]).astype(np.float64)
-    boxes = (cells + answer[rows, columns, 2:6] * (CELL - 1)) / scale
-    candidates = Candidates(boxes, scores[rows, columns])
+    boxes = (cells + answer[:, 2:6] * (CELL - 1)) / scale
+    candidates = Candidates(boxes, face_probability(answer))
     return candidates.pick(suppress(*candidates, OVERLAP_IN_LEVEL))
 
 

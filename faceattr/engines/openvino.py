@@ -6,8 +6,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from itertools import cycle
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,7 +41,7 @@ class OpenVinoEngine(Engine):
         """See the base class."""
         try:
             model = _model(network, precision)
-            return _ThreadSafe(self._compile(model, precision, callers) for _ in range(callers))
+            return _ThreadSafe(self._compile(model, precision, callers))
         except EngineError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
@@ -52,7 +51,7 @@ class OpenVinoEngine(Engine):
         """See the base class."""
         try:
             model = read_onnx(path)
-            compiled = _ThreadSafe([self._compile(model, self.precision)])
+            compiled = _ThreadSafe(self._compile(model, self.precision))
         except EngineError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
@@ -67,9 +66,10 @@ class OpenVinoEngine(Engine):
         }
         if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
-        if self.threads is not None or callers > 1:
-            threads = self.threads or os.cpu_count() or 1
-            properties["INFERENCE_NUM_THREADS"] = max(threads // callers, 1)
+        if self.threads is not None:
+            properties["INFERENCE_NUM_THREADS"] = self.threads
+        if callers > 1:
+            properties["NUM_STREAMS"] = callers
         return ov.Core().compile_model(model, "CPU", properties)
 
 
@@ -172,15 +172,15 @@ def _store(model: ov.Model, path: Path, *, half: bool) -> None:
 
 
 class _ThreadSafe:
-    """Compiled models, dealt to the threads that call, each with a request of its own."""
+    """A compiled model with a request for each thread that calls."""
 
-    def __init__(self, models: Iterable[ov.CompiledModel]) -> None:
-        self._models = cycle(tuple(models))
+    def __init__(self, model: ov.CompiledModel) -> None:
+        self._model = model
         self._local = threading.local()
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):
-            self._local.request = next(self._models).create_infer_request()
+            self._local.request = self._model.create_infer_request()
         request: ov.InferRequest = self._local.request
         request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
         answer: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
