@@ -168,6 +168,8 @@ def training_options(description: str | None, **defaults: float) -> argparse.Arg
     parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to train on")
     for name, default in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of others")
+    parser.add_argument("--teacher-share", type=float, default=0.6, help="of their answers")
     parser.add_argument("--policy", default="mixed_bfloat16", help="Keras's precision policy")
     parser.add_argument("--seed", type=int, default=1)
     return parser
@@ -185,6 +187,34 @@ def held_out(num_rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     order = np.random.default_rng(0).permutation(num_rows)
     watched, trained = np.split(order, [round(HELD_OUT * num_rows)])
     return trained, watched
+
+
+def taught(
+    targets: Targets, model: keras.Model, images: NDArray[np.uint8], options: argparse.Namespace
+) -> Targets:
+    """Return the targets mixed with what trained networks say: distillation.
+
+    Args:
+        targets: Probabilities, N rows each.
+        model: Of the teachers' form; what weights it is left with is undefined.
+        images: (N, H, W, C) uint8, of which and of whose mirror images the teachers are asked.
+        options: Of `training_options`; without teachers the targets are returned as they are.
+
+    Reference: Hinton et al., Distilling the knowledge in a neural network, 2015.
+    """
+    if not options.teachers:
+        return targets
+    answers = []
+    for weights in options.teachers:
+        model.load_weights(weights)
+        for side in (images, images[:, :, ::-1]):
+            answers.append(model.predict(side, batch_size=256, verbose=0))
+
+    def mix(target: NDArray[np.float32], *said: NDArray[np.float32]) -> NDArray[np.float32]:
+        return target + np.float32(options.teacher_share) * (np.mean(said, axis=0) - target)
+
+    mixed: Targets = keras.tree.map_structure(mix, targets, *answers)
+    return mixed
 
 
 def moved(

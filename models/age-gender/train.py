@@ -5,7 +5,8 @@
 
 Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. On one processor core with AMX an
 epoch takes one and a half minutes with torch. A run that was interrupted goes on from its last
-epoch when it is started again with the same --run.
+epoch when it is started again with the same --run. With --teachers, the network learns from the
+answers of others as well.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ def main() -> None:
 
     with np.load(options.data) as data:
         crops, age, is_woman = data["crops"], data["age"], data["gender"]
-    targets = {
-        "age": np.minimum(age, AGES[-1]).astype(np.float32)[:, None],
+    labels = {
+        "age": bells(np.minimum(age, AGES[-1])),
         "gender": np.eye(NUM_GENDERS, dtype=np.float32)[1 - is_woman],  # woman, man
     }
     trained, watched = training.held_out(len(crops))
+    targets = training.taught(labels, age_gender(), crops[:, 1], options)
     model = age_gender(normalization=training.BatchNormalization)
     if options.start_from:
         model.load_weights(options.start_from)
@@ -50,34 +52,41 @@ def main() -> None:
             batch_size=options.batch_size,
             seed=options.seed,
         ),
-        (crops[watched][:, 1], training.rows_of(targets, watched)),
+        (crops[watched][:, 1], training.rows_of(labels, watched)),
         loss={
             "age": age_loss,
             "gender": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
         },
+        loss_weights={"age": 1.0, "gender": 2.0},
         metrics={"age": [mean_absolute_error], "gender": ["accuracy"]},
         options=options,
     )
 
 
-def age_loss(age: Any, scores: Any) -> Any:
-    """Return how far (N, 101) probabilities are from a bell around the (N, 1) age, and their mean.
+def bells(age: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return (N, 101) probabilities around each of N ages.
 
-    The bell is the wider, the older somebody is, as looks tell less then.
+    A bell is the wider, the older somebody is, as looks tell less then.
+    """
+    age = age[:, None]
+    bell = np.exp(-0.5 * ((AGES - age) / (0.8 + 0.04 * age)) ** 2)
+    probabilities: NDArray[np.float32] = (bell / bell.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def age_loss(target: Any, scores: Any) -> Any:
+    """Return how far (N, 101) probabilities are from those wanted, and their mean from theirs.
 
     Reference: Gao et al., Age estimation using expectation of label distribution learning,
     IJCAI 2018.
     """
-    width = 0.8 + 0.04 * age
-    target = ops.softmax(-0.5 * (ops.subtract(AGES, age) / width) ** 2)
     divergence = -ops.sum(target * ops.log(scores + 1e-7), axis=-1)
-    return divergence + 0.2 * mean_absolute_error(age, scores)
+    return divergence + 0.2 * mean_absolute_error(target, scores)
 
 
-def mean_absolute_error(age: Any, scores: Any) -> Any:
-    """Return in years how far the mean of each of (N, 101) probabilities is from the (N, 1) age."""
-    mean = ops.sum(ops.multiply(scores, AGES), axis=-1)
-    return ops.abs(ops.subtract(mean, age[:, 0]))
+def mean_absolute_error(target: Any, scores: Any) -> Any:
+    """Return in years how far the means of two times (N, 101) probabilities are apart."""
+    return ops.abs(ops.sum(ops.multiply(target - scores, AGES), axis=-1))
 
 
 def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -10,7 +10,6 @@ others as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,17 +53,14 @@ def main() -> None:
         __doc__, epochs=60, batch_size=128, learning_rate=3e-3, weight_decay=0.05
     )
     parser.add_argument("--label-share", type=float, default=0.25, help="of FER2013's own label")
-    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of others")
-    parser.add_argument("--teacher-share", type=float, default=0.6, help="of their answers")
     options = parser.parse_args()
     training.begin(options)
 
     rows = load_training_rows(options.data)
-    images, targets = rows.images, rows.targets(label_share=options.label_share)
+    images = rows.images
     trained, watched = training.held_out(len(images))
-    if options.teachers:
-        taught = answers_of(options.teachers, images)
-        targets = targets + options.teacher_share * (taught - targets)
+    labels = rows.targets(label_share=options.label_share)
+    targets = training.taught(labels, compact(), images, options)
     model = compact(normalization=training.BatchNormalization)
     if options.start_from:
         model.load_weights(options.start_from)
@@ -72,12 +68,12 @@ def main() -> None:
         model,
         training.VariedBatches(
             images[trained],
-            targets[trained],
+            training.rows_of(targets, trained),
             vary,
             batch_size=options.batch_size,
             seed=options.seed,
         ),
-        (images[watched], targets[watched]),
+        (images[watched], labels[watched]),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         options=options,
@@ -90,18 +86,6 @@ def load_training_rows(path: Path) -> TrainingRows:
         votes = data["ferplus_votes"]
         rows = (data["split"] == TRAINING) & (votes[:, NOT_A_FACE] <= 5)
         return TrainingRows(data["images"][rows][..., None], data["label"][rows], votes[rows])
-
-
-def answers_of(teachers: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the (N, 7) mean of what trained networks say of pictures and their mirror images."""
-    model = compact()
-    answers = []
-    for weights in teachers:
-        model.load_weights(weights)
-        for side in (images, images[:, :, ::-1]):
-            answers.append(model.predict(side.astype(np.float32), batch_size=256, verbose=0))
-    mean: NDArray[np.float32] = np.mean(answers, axis=0)
-    return mean
 
 
 def vary(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
