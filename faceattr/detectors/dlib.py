@@ -10,7 +10,7 @@ import cv2
 
 from faceattr.detectors.base import Detector
 from faceattr.detectors.calibration import Framing, Logistic
-from faceattr.detectors.pyramid import resize
+from faceattr.detectors.pyramid import resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.types import BBox, BGRImage, Detection
@@ -137,4 +137,4 @@ def _search_scale(
     height, width = shape[:2]
     if min_face is None:
         return min(LARGEST_SCALE, (num_pixels / (height * width)) ** 0.5)
-    return min(SMALLEST_FACE / min_face, (most_pixels / (height * width)) ** 0.5)
+    return scale_to(SMALLEST_FACE, shape, min_face, most_pixels)

@@ -10,7 +10,7 @@ import cv2.data
 
 from faceattr.detectors.base import Detector
 from faceattr.detectors.calibration import Framing, Logistic
-from faceattr.detectors.pyramid import resize
+from faceattr.detectors.pyramid import resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.types import BGRImage, Detection
@@ -77,6 +77,6 @@ class _Windows(threading.local):
 def _search_scale(shape: tuple[int, ...], min_face: float | None) -> float:
     """Return how much to scale a picture of that height and width before it is searched."""
     if min_face is not None:
-        return SMALLEST_FACE / min_face
+        return scale_to(SMALLEST_FACE, shape, min_face)
     height, width = shape[:2]
     return float(min(1.0, (MOST_PIXELS / (height * width)) ** 0.5))

@@ -9,6 +9,8 @@ import cv2
 
 from faceattr.types import BBox, BGRImage
 
+MOST_PIXELS_ASKED = 16_000_000  # of a level, however small the faces asked for; takes 2 GB
+
 
 class Level(NamedTuple):
     """A scale at which a picture is searched, and what it is searched for.
@@ -26,6 +28,22 @@ class Level(NamedTuple):
     def reports(self, bbox: BBox) -> bool:
         """Return whether a face of this size is this level's to report."""
         return self.smallest <= max(bbox[2] - bbox[0], bbox[3] - bbox[1]) < self.largest
+
+
+def scale_to(
+    smallest: float, shape: tuple[int, ...], min_face: float, most_pixels: float = MOST_PIXELS_ASKED
+) -> float:
+    """Return the scale at which the smallest face asked for is as large as a network needs.
+
+    Args:
+        smallest: What the network needs, in px.
+        shape: Height and width of the picture in px.
+        min_face: Smallest face to look for, in px of the picture. Faces that would need a level
+            of more than `most_pixels` are not looked for: tiles find them.
+        most_pixels: Of a level.
+    """
+    height, width = shape[:2]
+    return min(smallest / min_face, math.sqrt(most_pixels / (height * width)))
 
 
 def levels(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.detectors.base import Detector
-from faceattr.detectors.pyramid import levels, resize
+from faceattr.detectors.pyramid import levels, resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
 from faceattr.weights import Weights, fetch
@@ -63,9 +63,10 @@ class SsdDetector(Detector):
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
-        finest = (
-            LONGER_SIDE / max(image.shape[:2]) if min_face is None else SMALLEST_FACE / min_face
-        )
+        if min_face is None:
+            finest = LONGER_SIDE / max(image.shape[:2])
+        else:
+            finest = scale_to(SMALLEST_FACE, image.shape, min_face)
         return [
             detection
             for level in levels(

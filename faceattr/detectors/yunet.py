@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.detectors.base import Detector
-from faceattr.detectors.pyramid import levels, resize
+from faceattr.detectors.pyramid import levels, resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
 from faceattr.weights import Weights, fetch
@@ -68,7 +68,7 @@ class YunetDetector(Detector):
 def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
     """Return the scale of the first level for a picture of that height and width."""
     if min_face is not None:
-        return SMALLEST_FACE / min_face
+        return scale_to(SMALLEST_FACE, shape, min_face)
     height, width = shape[:2]
     return float(min(1.0, (MOST_PIXELS / (height * width)) ** 0.5))
 
