@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -127,6 +128,7 @@ Names = Annotated[
 
 def main() -> None:
     """Run the command; a refusal is one line and exit status 1, not a traceback."""
+    gc.freeze()  # what is imported stays, so looking for garbage in it only takes time
     logging.basicConfig(level=logging.INFO, format="faceattr: %(message)s")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors say it better
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # and FFmpeg's are not for users

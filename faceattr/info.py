@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterator
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -160,7 +159,7 @@ def _seconds(work: Callable[[], object]) -> float:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    return median(times)
+    return float(np.median(times))
 
 
 def _words(seconds: float) -> str:

@@ -194,10 +194,10 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     assert str(tmp_path) in done.stderr
 
 
-def test_tensorflow_stays_away(astronaut: Path) -> None:
+def test_tensorflow_and_joblib_stay_away(astronaut: Path) -> None:
     code = (
         f"import sys, faceattr; faceattr.analyze({str(astronaut)!r}, actions=['emotion']); "
-        "sys.exit(bool({'tensorflow', 'keras'} & sys.modules.keys()))"
+        "sys.exit(bool({'tensorflow', 'keras', 'joblib'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

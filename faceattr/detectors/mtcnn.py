@@ -27,6 +27,7 @@ from faceattr.engines.base import Compiled, Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.networks import mtcnn as networks
 from faceattr.networks.graph import Array, Layer, Network
+from faceattr.networks.joblib_file import read_arrays
 from faceattr.types import BGRImage, Detection
 
 CELL = 12  # px of the picture that one proposal sees
@@ -390,11 +391,8 @@ def _read_weights(name: str) -> list[Array]:
     package = importlib.util.find_spec("mtcnn")  # importing it would import TensorFlow
     if package is None or not package.submodule_search_locations:
         raise MissingDependencyError("the detector 'mtcnn' needs: pip install mtcnn")
-    import joblib
-
     folder = Path(package.submodule_search_locations[0])
-    arrays: list[Array] = joblib.load(folder / "assets" / "weights" / f"{name}.lz4")
-    return arrays
+    return read_arrays(folder / "assets" / "weights" / f"{name}.lz4")
 
 
 def _for_bgr_pixels(kernel: Array, bias: Array) -> list[Array]:
