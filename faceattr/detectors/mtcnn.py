@@ -35,6 +35,7 @@ STRIDE = 2  # px between two proposals
 PYRAMID_STEP = 0.709  # each level against the one before it, about the root of a half
 SMALLEST_FACE = 20.0  # px, where the picture is not too large for it
 MOST_PIXELS = 500_000  # of the finest level, where min_face is not given
+MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
 MOST_PIXELS_SUMMED = 2**31 // 255  # whose sums fit into int32
 MOST_PIXELS_SEARCHED = 32_000_000  # of a picture, where min_face is given; takes 1.3 GB
 
@@ -258,7 +259,7 @@ def pyramid(shape: tuple[int, ...], min_face: float | None) -> list[float]:
         shape: Height and width of the picture in px.
         min_face: Smallest face to look for, in px; None for 20, or so much more that the
             finest level has no more than `MOST_PIXELS`. Faces that would need a level of
-            more than 16 million px are not looked for.
+            more than `MOST_PIXELS_ASKED` are not looked for.
     """
     height, width = shape[:2]
     if min_face is None:
@@ -266,7 +267,7 @@ def pyramid(shape: tuple[int, ...], min_face: float | None) -> list[float]:
         while height * width * scale**2 > MOST_PIXELS:
             scale *= PYRAMID_STEP
     else:
-        scale = scale_to(CELL, shape, min_face)
+        scale = scale_to(CELL, shape, min_face, MOST_PIXELS_ASKED)
     steps = (scale * PYRAMID_STEP**step for step in range(1000))
     return list(takewhile(lambda step: int(min(height, width) * step) >= CELL, steps))
 

@@ -9,7 +9,7 @@ import cv2
 
 from faceattr.types import BBox, BGRImage
 
-MOST_PIXELS_ASKED = 16_000_000  # of a level, however small the faces asked for; takes 2 GB
+MOST_PIXELS_ASKED = 32_000_000  # of a level, however small the faces asked for; takes ssd 3 GB
 
 
 class Level(NamedTuple):
