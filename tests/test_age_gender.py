@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from faceattr.analyzers.age_gender import AgeAnalyzer, GenderAnalyzer
 from faceattr.engines import create_engine
