@@ -67,9 +67,9 @@ class WatchedDetector(MtcnnDetector):
 class WatchedEngine(OpenVinoEngine):
     """The default engine."""
 
-    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
-        return CLOCK.watch("networks", super().build(network, precision, callers))
+        return CLOCK.watch("networks", super().build(network, precision))
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from faceattr.engines.base import Compiled, Engine, Precision
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.quiet import opset13 as ops
 from faceattr.engines.translation import translate
-from faceattr.errors import FaceattrError
+from faceattr.errors import EngineError, FaceattrError
 from faceattr.networks.graph import Network
 
 CHAIN = 4  # products after another, so that conversions of what goes in and out count little
@@ -115,13 +115,13 @@ class Recorder(Engine):
         super().__init__()
         self.networks: list[tuple[Network, Precision]] = []
 
-    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """Keep the network; it is not run."""
         self.networks.append((network, precision))
         return self._refuse
 
     def _refuse(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        raise NotImplementedError
+        raise EngineError("networks are only listed here, not run")
 
 
 def all_networks() -> Iterator[tuple[str, Network, Precision]]:

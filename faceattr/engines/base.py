@@ -35,9 +35,7 @@ class Engine(ABC):
         self.precision = precision
         self.threads = threads
 
-    def compile(
-        self, network: Network, *, precision: Precision | None = None, callers: int = 1
-    ) -> Compiled:
+    def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
         """Return a function that runs the network on a batch of at least one.
 
         Networks of one identity get the same function as long as it is in use.
@@ -45,7 +43,6 @@ class Engine(ABC):
         Args:
             network: What to run.
             precision: Arithmetic for this network; None for the engine's own.
-            callers: Number of threads that will call at the same time, to share the processor.
 
         Raises:
             EngineError: The network has a layer that the engine does not know, or one
@@ -54,11 +51,11 @@ class Engine(ABC):
         """
         precision = precision or self.precision
         if network.identity is None:
-            return self.build(network, precision, callers)
-        key = type(self), self.threads, precision, callers, network.identity
+            return self.build(network, precision)
+        key = type(self), self.threads, precision, network.identity
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = self.build(network, precision, callers)
+            compiled = self._compiled[key] = self.build(network, precision)
         return compiled
 
     def compile_onnx(self, path: Path) -> Compiled:
@@ -76,5 +73,5 @@ class Engine(ABC):
         )
 
     @abstractmethod
-    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """Return a new function that runs the network, as `compile` promises it."""

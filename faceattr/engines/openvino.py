@@ -37,11 +37,11 @@ class OpenVinoEngine(Engine):
     weights in half precision unless it is for ``"f32"``. Later its weights are not asked for.
     """
 
-    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         try:
             model = _model(network, precision)
-            return _ThreadSafe(self._compile(model, precision, callers))
+            return _ThreadSafe(self._compile(model, precision))
         except EngineError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
@@ -59,7 +59,7 @@ class OpenVinoEngine(Engine):
         shape = [None if side.is_dynamic else side.get_length() for side in _shape(model)]
         return _OnnxFunction(path.name, compiled, shape)
 
-    def _compile(self, model: ov.Model, precision: Precision, callers: int = 1) -> ov.CompiledModel:
+    def _compile(self, model: ov.Model, precision: Precision) -> ov.CompiledModel:
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
@@ -68,8 +68,6 @@ class OpenVinoEngine(Engine):
             properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
-        if callers > 1:
-            properties["NUM_STREAMS"] = callers
         return ov.Core().compile_model(model, "CPU", properties)
 
 

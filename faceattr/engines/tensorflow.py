@@ -18,7 +18,7 @@ from faceattr.networks.graph import Layer, Network
 class TensorFlowEngine(Engine):
     """TensorFlow, in float32, on its default device (a GPU where it finds one)."""
 
-    def build(self, network: Network, precision: Precision, callers: int = 1) -> Compiled:
+    def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         if self.threads is not None:
             _limit_threads(self.threads)
