@@ -1,6 +1,8 @@
 """Write the mean of the weights of several runs, each going on from the one before.
 
-python -m models.emotion.mean runs/*/weights.weights.h5 --to runs/mean.weights.h5
+    python -m models.emotion.mean runs/*/weights.weights.h5 --to runs/mean.weights.h5
+
+The mean is often better than each of them (Wortsman et al., Model soups, ICML 2022).
 """
 
 from __future__ import annotations
