@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Boxes: TypeAlias = NDArray[Any]
 """(N, 4) x1, y1, x2, y2 in px, one row per box."""
 
-BLOCK = 64  # boxes compared at a time, so that all is in the processor's cache
+BLOCK = 128  # boxes compared at a time, so that all is in the processor's cache
 
 
 def suppress(
@@ -25,12 +25,17 @@ def suppress(
         of_smaller: Share of the smaller of the two areas, not of their union.
     """
     order = np.argsort(scores.astype(np.float64))[::-1]  # equals as in the mtcnn package
-    boxes = boxes[order].astype(np.float32)  # twice as fast as float64
-    free = np.ones(len(boxes), bool)
-    for start in range(0, len(boxes), BLOCK):
-        block = slice(start, start + BLOCK)
-        overlap = overlaps(boxes[block], boxes[: start + BLOCK], of_smaller=of_smaller)
-        first = (overlap > max_overlap).argmax(axis=1)
+    x1, y1, x2, y2 = boxes[order].T.astype(np.float32, order="C")  # twice as fast as float64
+    # overlap / (a + b - overlap) > m says the same as overlap > m / (1 + m) * (a + b)
+    whole = np.minimum if of_smaller else np.add
+    areas = (x2 - x1) * (y2 - y1) * np.float32(max_overlap / (1 if of_smaller else 1 + max_overlap))
+    free = np.ones(len(order), bool)
+    for start in range(0, len(order), BLOCK):
+        block, surer = slice(start, start + BLOCK), slice(start + BLOCK)
+        width = np.minimum.outer(x2[block], x2[surer]) - np.maximum.outer(x1[block], x1[surer])
+        height = np.minimum.outer(y2[block], y2[surer]) - np.maximum.outer(y1[block], y1[surer])
+        common = np.maximum(width, 0) * height  # below 0 if they are apart, or 0
+        first = (common > whole.outer(areas[block], areas[surer])).argmax(axis=1)
         free[block] = first == np.arange(start, start + len(first))  # it is the row itself
     return order[free]
 
