@@ -15,6 +15,7 @@ from faceattr.detectors.mtcnn import (
     between,
     by_strips,
     by_usual_numbers,
+    cells,
     place_landmarks,
     proposals,
     pyramid,
@@ -183,9 +184,23 @@ def test_strips_have_the_answer_of_the_whole_level(
 ) -> None:
     monkeypatch.setattr(mtcnn, "STRIP_PIXELS", 10_000)
     level = RNG.uniform(0, 255, (*shape, 3)).astype(np.float32)
-    np.testing.assert_allclose(
-        by_strips(detector._pnet, level), detector._pnet(level[None])[0], atol=1e-4
-    )
+    answer, whole = by_strips(detector._pnet, level), detector._pnet(level[None])[0]
+    assert answer.shape == whole.shape
+    rows, columns = (cells(side) - side % 2 for side in shape)  # an odd last px is seen twice
+    np.testing.assert_allclose(answer[:rows, :columns], whole[:rows, :columns], atol=1e-4)
+
+
+def test_levels_of_many_sizes_have_few_shapes() -> None:
+    met = set()
+
+    def pnet(strip: Array) -> Array:
+        met.add(strip.shape)
+        return np.zeros((1, *map(cells, strip.shape[1:3]), 6), np.float32)
+
+    for side in range(128, 241):
+        level = np.zeros((side, 2 * side, 3), np.float32)
+        assert by_strips(pnet, level).shape == (cells(side), cells(2 * side), 6)
+    assert len(met) == 8
 
 
 # Crops

@@ -43,7 +43,8 @@ FINE = 0.3  # scale above which levels have most of the px and only small faces
 SHEET_PIXELS = 20_000  # of a level that is looked at together with all smaller ones
 WORKERS = 2  # OpenCV makes a level on one core
 SMALL = 1 / 12  # share of the px below which sums give a level sooner than OpenCV
-STRIP_PIXELS = 100_000  # of a level, that go through the proposal network at a time
+STRIP_PIXELS = 120_000  # of a level, that go through the proposal network at a time
+SIDES, NUMBERS = 8, 4  # of levels and of crops, that an engine meets from one to its double
 MOST_REMAPPED = 32_766  # px or rows on a side, of OpenCV's remap
 MID_GRAY = 127.5
 NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
@@ -281,42 +282,60 @@ def on_one_sheet(
         The sheet, and which rows and columns of the answer to it are the answer to each level.
     """
     levels = [  # even sides, so that no cell sees two levels
-        cv2.copyMakeBorder(level, 0, len(level) % 2, 0, level.shape[1] % 2, cv2.BORDER_REPLICATE)
-        for level in levels
+        enlarged(level, *(side + side % STRIDE for side in level.shape[:2])) for level in levels
     ]
     starts = [0, *accumulate(level.shape[1] for level in levels)]
-    sheet = np.zeros((len(levels[0]), starts[-1], 3), np.float32)
+    height, width = usual(len(levels[0]), SIDES), usual(starts[-1], SIDES)
+    sheet = np.zeros((height, width, 3), np.float32)
     parts = []
     for level, start in zip(levels, starts, strict=False):
         height, width = level.shape[:2]
         sheet[:height, start : start + width] = level
-        first, rows, columns = (
-            start // STRIDE,
-            *((side - CELL) // STRIDE + 1 for side in (height, width)),
-        )
-        parts.append((slice(rows), slice(first, first + columns)))
+        first = start // STRIDE
+        parts.append((slice(cells(height)), slice(first, first + cells(width))))
     return sheet, parts
 
 
 def by_strips(pnet: Compiled, level: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the (rows, columns, 6) answer to a level, of which the cache holds one strip."""
+    rows, columns = map(cells, level.shape[:2])
+    level = enlarged(level, *(usual(side, SIDES) for side in level.shape[:2]))
     height, width = level.shape[:2]
     step = max(STRIP_PIXELS // width // STRIDE, 1) * STRIDE
     starts = range(0, max(height - CELL + STRIDE, 1), step)
     strips = [level[None, start : start + step + CELL - STRIDE] for start in starts]
-    return np.concatenate([pnet(strip)[0] for strip in strips])
+    return np.concatenate([pnet(strip)[0] for strip in strips])[:rows, :columns]
 
 
 def by_usual_numbers(network: Compiled, crops: Array) -> NDArray[np.float32]:
-    """Return the answer to (N, H, W, C) crops, to few different numbers of crops.
-
-    An engine makes itself ready for each number it meets, which takes longer than some crops
-    more: so 1 to 8 are looked at as they are, then 10, 12, 14, 16, 20, 24, 28, 32, 40 and so on.
-    """
-    step = 2 ** max((len(crops) - 1).bit_length() - 3, 0)
-    missing = -len(crops) % step
+    """Return the answer to (N, H, W, C) crops, to few different numbers of crops."""
+    missing = usual(len(crops), NUMBERS) - len(crops)
     padded = np.concatenate([crops, np.zeros_like(crops, shape=(missing, *crops.shape[1:]))])
     return network(padded)[: len(crops)]
+
+
+def usual(number: int, choices: int) -> int:
+    """Return the number or a larger one, with few choices from a number to its double.
+
+    An engine makes itself ready for each shape it meets, which takes longer than some px or
+    crops more. With four choices 1 to 8 stay as they are, then come 10, 12, 14, 16, 20, 24, ...
+    """
+    step = 2 ** max((number - 1).bit_length() - choices.bit_length(), 0)
+    return number + -number % step
+
+
+def enlarged(level: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Return the level with its last rows and columns repeated."""
+    missing = height - level.shape[0], width - level.shape[1]
+    if not any(missing):
+        return level
+    border = cv2.copyMakeBorder(level, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
+    return np.asarray(border, np.float32)
+
+
+def cells(side: int) -> int:
+    """Return how many places the proposal network looks at along a side of so many px."""
+    return (side - CELL + 1) // STRIDE + 1
 
 
 def proposals(answer: NDArray[np.float32], scale: float) -> Candidates:

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 CHANNELS = (1, 3)  # that a picture can have
 FORMAT = 1  # of the stored models; another number when translations change
+MOST_PREPARED = 1000  # layers that a network keeps ready, one for each shape that it has met
 
 
 class OpenVinoEngine(Engine):
@@ -63,6 +64,7 @@ class OpenVinoEngine(Engine):
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
+            "CPU_RUNTIME_CACHE_CAPACITY": MOST_PREPARED,  # 5000 take GB after many pictures
         }
         if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
