@@ -31,7 +31,7 @@ from faceattr.images import ImageSource, describe_source, load_image
 from faceattr.labels import LabelChoice, check_groups, narrow, to_groups
 from faceattr.types import Attribute, BGRImage, Crops, Detection, Face, Features
 
-BATCH_IMAGES, BATCH_PIXELS = 16, 16_000_000  # of the images that are worked on together
+BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # of the images that are worked on together
 CROP_PIXELS = 4 * 224**2  # of the crops that are read together; more only take memory
 
 
