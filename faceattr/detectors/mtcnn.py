@@ -37,7 +37,6 @@ SMALLEST_FACE = 20.0  # px, where the picture is not too large for it
 MOST_PIXELS = 900_000  # of the finest level, where min_face is not given
 MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
 MOST_PIXELS_SUMMED = 2**31 // 255  # whose sums fit into int32
-MOST_PIXELS_SEARCHED = 32_000_000  # of a picture, where min_face is given; takes 1.3 GB
 
 FINE = 0.3  # scale above which levels have most of the px and only small faces
 SHEET_PIXELS = 20_000  # of a level that is looked at together with all smaller ones
@@ -96,8 +95,11 @@ class MtcnnDetector(Detector):
 
     def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
         """See the base class."""
-        picture = Picture(image, MOST_PIXELS_SEARCHED if min_face else MOST_PIXELS_SUMMED)
-        candidates = self._propose(picture, pyramid(image.shape, min_face))
+        scales = pyramid(image.shape, min_face)
+        if not scales:
+            return []
+        picture = Picture(image, scales[0])
+        candidates = self._propose(picture, scales)
         return self._decide(picture, self._refine(picture, candidates))
 
     def _propose(self, picture: Picture, scales: Sequence[float]) -> Candidates:
@@ -153,37 +155,30 @@ class MtcnnDetector(Detector):
 class Picture:
     """A picture made ready to be looked at in many sizes and places.
 
-    A very large one is made smaller for that, but goes on by its own px.
-
     Args:
         image: What to look at.
-        most_pixels: From how many px on it is very large.
+        finest: Scale of the largest level. Well below 1, levels are made of less than all px.
     """
 
-    def __init__(self, image: BGRImage, most_pixels: int = MOST_PIXELS_SUMMED) -> None:
-        self._limits = np.array(image.shape[1::-1])
-        excess = math.sqrt(self._limits.prod() / most_pixels)
-        if excess > 1:
-            width, height = np.maximum(self._limits / excess, 1).astype(int).tolist()
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    def __init__(self, image: BGRImage, finest: float = 1.0) -> None:
         self._image = image
-        self._pixels = image.astype(np.float32)  # rounded levels would lead to other boxes
-        few = image.size // 3 <= MOST_PIXELS_SUMMED
-        self._sums = cv2.integral(image, sdepth=cv2.CV_32S if few else cv2.CV_64F)
-        # a fourth byte, as NumPy takes four at once; and a neighbor for the last of each row
-        bordered = cv2.copyMakeBorder(image, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
-        self._four_bytes = cv2.cvtColor(bordered, cv2.COLOR_BGR2BGRA)
+        self._size = np.array(image.shape[1::-1])
+        times = max(int(-math.log2(finest)), 0)
+        self._pixels = halved(image, times).astype(np.float32)  # rounded levels move boxes
+        times = max(math.ceil(math.log(self._size.prod() / MOST_PIXELS_SUMMED, 4)), 0)
+        self._sums = cv2.integral(halved(image, times), sdepth=cv2.CV_32S)
 
     def level(self, scale: float) -> NDArray[np.float32]:
         """Return the picture in another size, each px the mean of those that it covers.
 
         OpenCV reads all of the picture for the smallest level; from sums, only what that
-        level needs is read.
+        level needs is read. They are of the whole picture, as a large face moves by many px
+        with the px of a small level.
         """
-        width, height = (self._limits * scale).astype(int).tolist()
-        rows, columns = self._pixels.shape[:2]
-        if height * width > SMALL * rows * columns:
+        width, height = (self._size * scale).astype(int).tolist()
+        if height * width > SMALL * (self._pixels.size // 3):
             return cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
+        rows, columns = (side - 1 for side in self._sums.shape[:2])
         x, y = np.linspace(0, columns, width + 1), np.linspace(0, rows, height + 1)
         sums = between(self._sums, x[None], y[None])[0]
         totals = np.diff(np.diff(sums, axis=0), axis=1)
@@ -196,17 +191,23 @@ class Picture:
         corner without averaging, since the networks expect that. OpenCV would round where
         they lie to 1/32 px, which moves the landmarks of large faces by many px.
         """
-        points = self._points(boxes, size)
-        four = between(self._four_bytes, points[..., 0], points[..., 1])
+        points, last = self._points(boxes, size), self._size - 1
+        x, y = np.clip(points.min(axis=(0, 1)), 0, last).astype(int)
+        x_end, y_end = np.clip(points.max(axis=(0, 1)), 0, last).astype(int) + 2
+        # a neighbor for the last of each row; and a fourth byte, as NumPy takes four at once
+        part = self._image[y:y_end, x:x_end]
+        part = cv2.copyMakeBorder(part, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
+        part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA)
+        four = between(part, points[..., 0] - x, points[..., 1] - y)
         samples = cv2.cvtColor(four.reshape(-1, size, 4), cv2.COLOR_BGRA2BGR)
         samples = samples.reshape(*four.shape[:3], 3)
-        inside = (points >= 0) & (points <= np.array(self._image.shape[1::-1]) - 1)
+        inside = (points >= 0) & (points <= last)
         samples[~(inside[:, None, :, 0] & inside[:, :, None, 1])] = MID_GRAY
         return samples
 
     def glance(self, boxes: Array, size: int) -> Array:
         """Return the same in a tenth of the time, by OpenCV: places are off by up to 1/64 px."""
-        if max(len(boxes), *self._image.shape) > MOST_REMAPPED:
+        if max(len(boxes), *self._size) > MOST_REMAPPED:
             return self.cut(boxes, size)
         points = self._points(boxes, size).astype(np.float32)
         shape = len(boxes), size, size
@@ -217,10 +218,18 @@ class Picture:
         return samples.reshape(*shape, 3)
 
     def _points(self, boxes: Array, size: int) -> NDArray[np.float64]:
-        """Return (N, size, 2) x and y of samples, in px of the picture as it is looked at."""
-        last = np.array(self._image.shape[1::-1]) - 1
-        low, high = np.split(boxes[:, None] * np.tile(last / self._limits, 2), 2, axis=2)
+        """Return (N, size, 2) x and y of samples."""
+        low, high = np.split(boxes[:, None] * np.tile(1 - 1 / self._size, 2), 2, axis=2)
         return low + (high - low) * np.linspace(0, 1, size)[:, None]
+
+
+def halved(image: BGRImage, times: int) -> BGRImage:
+    """Return the image with half the rows and columns, and again; of an odd number, one is lost."""
+    for _ in range(times):
+        width, height = (side // 2 for side in image.shape[1::-1])
+        even = image[: 2 * height, : 2 * width]  # is halved ten times as fast
+        image = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+    return image
 
 
 def between(values: Array, x: Array, y: Array) -> Array:
