@@ -234,7 +234,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"detector": "mtcnn"},
-        works=["one all"],
+        works=["one emotion", "one all", "little emotion", "little all", "sixteen all"],
         is_variant=True,
     ),
 )

@@ -15,6 +15,7 @@ from faceattr.reports import Table
 
 OURS, THEIRS = "faceattr", "deepface"
 PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface")
+SAME_DETECTOR = "deepface, detector mtcnn"
 FACES = next(work.title for work in WORKS if work.key == "one faces")
 DRAWN = (
     "start emotion",
@@ -161,6 +162,7 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         _markdown(summary([row for row in rows if row.title == FACES], ["mtcnn"])),
         "The goals, against deepface on TensorFlow:",
         _markdown(goals(rows, networks)),
+        *_by_one_detector(rows),
         "## The limit of the machine",
         _limits(results["limits"]),
         _markdown(limits_table(networks)),
@@ -180,6 +182,13 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         _markdown(all_figures(results["turns"])),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _by_one_detector(rows: Sequence[Row]) -> Iterator[str]:
+    same = [row for row in rows if row.values.get(SAME_DETECTOR)]
+    if same:
+        yield "With the same detector on both sides, MTCNN:"
+        yield _markdown(summary(same, [SAME_DETECTOR]))
 
 
 def _markdown(table: Table) -> str:
