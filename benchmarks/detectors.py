@@ -64,7 +64,7 @@ SIZES = ((640, 480), (1280, 720), (1920, 1080))  # px, of the pictures that are 
 TIMED = 10  # pictures
 MOST_ROUNDS, MOST_SECONDS = 15, 2.5  # of timing one detector in one size
 
-FAR_NAMES = ("mtcnn", "yunet", "ssd", "haar")
+FAR_NAMES = ("mtcnn", "yunet", "ssd", "haar", "dlib-hog")
 FAR_SIZES = (16, 24, 32)  # px, longer sides of faces in a picture of 3840×2160
 FAR_SEARCHES: Mapping[str, Mapping[str, Any]] = {"": {}, ", tile_size=1024": {"tile_size": 1024}}
 CELL = (540, 640)  # px, rows and columns of that picture for each face
