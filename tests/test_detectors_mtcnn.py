@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from faceattr.boxes import overlaps
-from faceattr.detectors import mtcnn
+from faceattr.detectors import mtcnn, picture
 from faceattr.detectors.mtcnn import (
     MtcnnDetector,
-    Picture,
-    between,
     by_strips,
     by_usual_numbers,
     cells,
@@ -82,7 +80,7 @@ def test_boxes_are_in_px_of_a_picture_too_large_to_be_searched_as_it_is(
     image = load_image(astronaut)
     (face,) = detector.detect(image)
     monkeypatch.setattr(mtcnn, "MOST_PIXELS", 20_000)
-    monkeypatch.setattr(mtcnn, "MOST_PIXELS_SUMMED", 60_000)
+    monkeypatch.setattr(picture, "MOST_PIXELS_SUMMED", 60_000)
     (again,) = detector.detect(image)
     assert iou(face, again) > 0.9
 
@@ -170,15 +168,6 @@ def test_a_picture_smaller_than_the_smallest_face_has_no_level() -> None:
     assert pyramid((480, 640), 1e9) == []
 
 
-@pytest.mark.parametrize("scale", [0.05, 0.2, 0.28, 0.3, 0.6, 1.0])
-def test_each_px_of_a_level_is_the_mean_of_those_it_covers(scale: float) -> None:
-    level = Picture(NOISE).level(scale)
-    size = int(90 * scale), int(60 * scale)
-    means = cv2.resize(NOISE.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(level, means, atol=1e-3)
-    assert level.dtype == np.float32
-
-
 @pytest.mark.parametrize("shape", [(12, 12), (13, 2000), (200, 300), (201, 301), (333, 77)])
 def test_strips_have_the_answer_of_the_whole_level(
     monkeypatch: pytest.MonkeyPatch, detector: MtcnnDetector, shape: tuple[int, int]
@@ -204,9 +193,6 @@ def test_levels_of_many_sizes_have_few_shapes() -> None:
     assert len(met) == 8
 
 
-# Crops
-
-
 def test_networks_meet_few_numbers_of_crops() -> None:
     met = set()
 
@@ -218,56 +204,6 @@ def test_networks_meet_few_numbers_of_crops() -> None:
         crops = RNG.uniform(size=(number, 2, 2, 3)).astype(np.float32)
         np.testing.assert_array_equal(by_usual_numbers(network, crops), crops[:, 0, 0])
     assert met == {*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32, 40}
-
-
-def crop_and_resize(image: BGRImage, box: Array, size: int) -> Array:
-    """TensorFlow's, px by px, as the package calls it."""
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = box / (width, height, width, height) * np.array([width - 1, height - 1] * 2)
-    crop = np.full((size, size, 3), 127.5)
-    for row in range(size):
-        for column in range(size):
-            x = x1 + (x2 - x1) * column / (size - 1)
-            y = y1 + (y2 - y1) * row / (size - 1)
-            if 0 <= x <= width - 1 and 0 <= y <= height - 1:
-                left, right = int(np.floor(x)), int(np.ceil(x))
-                top, bottom = int(np.floor(y)), int(np.ceil(y))
-                around = image[[top, top, bottom, bottom], [left, right, left, right]]
-                above = around[0] + (around[1] - around[0].astype(float)) * (x - left)
-                under = around[2] + (around[3] - around[2].astype(float)) * (x - left)
-                crop[row, column] = above + (under - above) * (y - top)
-    return crop
-
-
-def test_crops_are_those_of_crop_and_resize() -> None:
-    boxes = np.array(
-        [
-            [10.3, 5.1, 40.9, 35.7],
-            [0, 0, 90, 60],  # from the first px to the last
-            [-20.5, -10, 20, 30.5],  # partly outside
-            [70, 40, 300, 270],
-            [200, 200, 230, 230],  # wholly
-            [30, 30, 31, 31],  # within one px
-        ]
-    )
-    crops = Picture(NOISE).cut(boxes, 7)
-    assert crops.dtype == np.float32
-    for crop, box in zip(crops, boxes, strict=True):
-        np.testing.assert_allclose(crop, crop_and_resize(NOISE, box, 7), atol=1e-3)
-
-
-def test_a_picture_of_one_px_has_crops() -> None:
-    crops = Picture(np.full((1, 1, 3), 9, np.uint8)).cut(np.array([[-1, 0, 1, 1]]), 3)
-    assert (crops == 9).all()
-
-
-def test_what_lies_between_whole_places_is_mixed() -> None:
-    y, x = np.mgrid[:5, :6]
-    plane = np.stack([2 * x + 3 * y, x - y], axis=-1)
-    columns, rows = np.array([[0, 1.25, 5]]), np.array([[0.5, 4]])
-    values = between(plane, columns, rows)
-    np.testing.assert_allclose(values[0, ..., 0], 2 * columns + 3 * rows.T)
-    np.testing.assert_allclose(values[0, ..., 1], columns - rows.T)
 
 
 # Boxes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec, crop_faces
 from faceattr.boxes import Boxes
-from faceattr.detectors.mtcnn import moved, place_landmarks, read_network, squared
+from faceattr.detectors.mtcnn import moved, place_landmarks, squared
 from faceattr.engines.base import Compiled, Engine
 from faceattr.networks import mtcnn as networks
 from faceattr.types import BGRImage, Detection
@@ -57,4 +57,4 @@ class LandmarkFinder:
 
     @cached_property
     def _onet(self) -> Compiled:
-        return self._engine.compile(read_network("onet", networks.onet()), precision="f32")
+        return self._engine.compile(networks.read("onet"), precision="f32")
