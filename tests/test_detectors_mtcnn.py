@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceattr.boxes import overlaps
-from faceattr.detectors import mtcnn, picture
+from faceattr.detectors import mtcnn
 from faceattr.detectors.mtcnn import (
     MtcnnDetector,
     by_strips,
@@ -80,7 +80,6 @@ def test_boxes_are_in_px_of_a_picture_too_large_to_be_searched_as_it_is(
     image = load_image(astronaut)
     (face,) = detector.detect(image)
     monkeypatch.setattr(mtcnn, "MOST_PIXELS", 20_000)
-    monkeypatch.setattr(picture, "MOST_PIXELS_SUMMED", 60_000)
     (again,) = detector.detect(image)
     assert iou(face, again) > 0.9
 

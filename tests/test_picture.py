@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceattr.detectors import picture
 from faceattr.detectors.picture import Picture, between, halved, halvings_to
 from faceattr.networks.graph import Array
 from faceattr.types import BGRImage
@@ -22,10 +23,17 @@ def test_each_px_of_a_level_is_the_mean_of_those_it_covers(scale: float) -> None
     assert level.dtype == np.float32
 
 
-def test_levels_of_half_the_px_are_almost_the_same() -> None:
+def test_sums_may_exceed_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    level = Picture(NOISE).level(0.2)
+    monkeypatch.setattr(picture, "MOST_PIXELS_SUMMED", NOISE.size // 3 - 1)
+    np.testing.assert_allclose(Picture(NOISE, most_pixels=10_000).level(0.2), level, atol=1e-3)
+
+
+@pytest.mark.parametrize("less", [{"halvings": 1}, {"most_pixels": 2000}])
+def test_levels_of_half_the_px_are_almost_the_same(less: dict[str, int]) -> None:
     smooth = cv2.GaussianBlur(NOISE, (0, 0), 4)
     for scale in (0.05, 0.2, 0.4):
-        level, quick = Picture(smooth).level(scale), Picture(smooth, halvings=1).level(scale)
+        level, quick = Picture(smooth).level(scale), Picture(smooth, **less).level(scale)
         np.testing.assert_allclose(quick, level, atol=3)
 
 

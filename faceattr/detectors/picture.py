@@ -23,14 +23,18 @@ class Picture:
     Args:
         image: What to look at.
         halvings: How often its sides are halved before large levels are made of it.
+        most_pixels: From how many px on it is halved before small levels are made of it.
     """
 
-    def __init__(self, image: BGRImage, halvings: int = 0) -> None:
+    def __init__(
+        self, image: BGRImage, halvings: int = 0, most_pixels: int = MOST_PIXELS_SUMMED
+    ) -> None:
         self._image = image
         self._size = np.array(image.shape[1::-1])
         self._pixels = halved(image, halvings).astype(np.float32)  # rounded levels move boxes
-        summed = halved(image, halvings_to(MOST_PIXELS_SUMMED, image))
-        self._sums = cv2.integral(summed, sdepth=cv2.CV_32S)
+        whole = halved(image, halvings_to(most_pixels, image))
+        few = whole.size // 3 <= MOST_PIXELS_SUMMED
+        self._sums = cv2.integral(whole, sdepth=cv2.CV_32S if few else cv2.CV_64F)
 
     def level(self, scale: float) -> NDArray[np.float32]:
         """Return the picture in another size, each px the mean of those that it covers.
