@@ -70,7 +70,7 @@ def main() -> None:
     )
     say("differences of auto and f32")
     others = [str(Path(path).absolute()) for path in find_images(options.more_faces)]
-    differences = place.ask(FACEATTR, "differences.py", *pictures, *others)
+    differences = place.ask(FACEATTR, "differences.py", str(effort.faces), *pictures, *others)
     results = {
         "circumstances": {
             "date": f"{began:%Y-%m-%d %H:%M} UTC",

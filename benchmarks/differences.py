@@ -1,9 +1,9 @@
 """How far the answers of ``precision="auto"`` are from those of ``"f32"``.
 
-    python differences.py PICTURE...
+    python differences.py FACES PICTURE...
 
-finds up to 200 faces and prints for each analyzer the largest difference and how many labels
-are others. It runs in faceattr's environment.
+finds so many faces, if there are, and prints for each analyzer the largest difference and how
+many labels are others. It runs in faceattr's environment.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from faceattr.analyzers import analyzers
 from faceattr.errors import FaceattrError
 from faceattr.types import Attribute, BGRImage, Classification, Detection
 
-MOST_FACES = 200
-
 
 def main() -> None:
     """Compare and print."""
-    seen = list(find_faces(sys.argv[1:]))
+    seen = list(find_faces(int(sys.argv[1]), sys.argv[2:]))
     answer = {}
     for name in analyzers:
         try:
@@ -38,9 +36,8 @@ def main() -> None:
     print(json.dumps({"faces": sum(len(faces) for _, faces in seen), "analyzers": answer}))
 
 
-def find_faces(paths: Sequence[str]) -> Iterator[tuple[BGRImage, list[Detection]]]:
+def find_faces(missing: int, paths: Sequence[str]) -> Iterator[tuple[BGRImage, list[Detection]]]:
     """Yield pictures and their faces; if there are too few, mirrored and smaller ones too."""
-    missing = MOST_FACES
     for step, path in product((1, -1, 2), paths):
         image = np.ascontiguousarray(faceattr.load_image(path)[:: abs(step), ::step])
         faces = faceattr.detect(image)[:missing]

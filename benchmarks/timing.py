@@ -25,6 +25,7 @@ class Effort:
         picture: Seconds for them, if there is time for more.
         patience: Seconds after which there are no more.
         batch: Seconds after which a batch or video gets no more pictures.
+        faces: By which `auto` and `f32` are compared.
     """
 
     starts: int
@@ -33,10 +34,11 @@ class Effort:
     picture: float
     patience: float
     batch: float
+    faces: int
 
 
-FULL = Effort(starts=2, rounds=2, least=3, picture=2.0, patience=5.0, batch=8.0)
-QUICK = Effort(starts=1, rounds=1, least=1, picture=1.0, patience=1.0, batch=4.0)
+FULL = Effort(starts=2, rounds=2, least=3, picture=2.0, patience=5.0, batch=8.0, faces=200)
+QUICK = Effort(starts=1, rounds=1, least=1, picture=1.0, patience=1.0, batch=3.0, faces=40)
 
 
 @dataclass(frozen=True)
