@@ -17,7 +17,7 @@ from itertools import repeat
 from typing import Any, TypeVar
 
 import faceattr
-from faceattr.detectors.mtcnn import MtcnnDetector
+from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import engines
 from faceattr.engines.base import Compiled, Precision
 from faceattr.engines.openvino import OpenVinoEngine

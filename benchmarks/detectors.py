@@ -41,7 +41,7 @@ from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.detectors.yunet import YUNET
 from faceattr.engines import create_engine
 from faceattr.engines.base import Engine
-from faceattr.reports import Table
+from faceattr.evaluation.tables import Table
 from faceattr.types import BGRImage, Detection
 from faceattr.weights import fetch
 

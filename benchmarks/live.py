@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 
 from faceattr.drawing import draw_faces
-from faceattr.live import LiveAnalysis, play
-from faceattr.sinks import CallbackSink, JsonLinesSink
-from faceattr.sources import LiveSource, Pictures, VideoFile
+from faceattr.streaming.analysis import LiveAnalysis, play
+from faceattr.streaming.sinks import CallbackSink, JsonLinesSink
+from faceattr.streaming.sources import LiveSource, Pictures, VideoFile
 from faceattr.types import BGRImage, Classification, Frame
 
 NUM_SAMPLES = 400  # of the memory in use

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.contestants import CONTESTANTS, WORKS
-from faceattr.reports import Table
+from faceattr.evaluation.tables import Table
 
 OURS, THEIRS = "faceattr", "deepface"
 PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface")

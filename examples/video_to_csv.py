@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 import faceattr
-from faceattr.sinks import CsvSink, VideoSink
-from faceattr.sources import VideoFile
+from faceattr.streaming.sinks import CsvSink, VideoSink
+from faceattr.streaming.sources import VideoFile
 
 
 def main(video: str, table: str = "faces.csv", annotated: str = "annotated.mp4") -> None:

@@ -15,9 +15,9 @@ from faceattr.pipeline import Pipeline
 from faceattr.types import Detection, Face
 
 if TYPE_CHECKING:
-    from faceattr.live import Results
-    from faceattr.sinks import Sink
-    from faceattr.sources import FrameSource
+    from faceattr.streaming.analysis import Results
+    from faceattr.streaming.sinks import Sink
+    from faceattr.streaming.sources import FrameSource
 
 
 def analyze(
@@ -168,8 +168,11 @@ def stream(
         SinkError: A sink cannot show or write a result.
         FaceattrError: As in `analyze`.
     """
-    from faceattr.live import LiveAnalysis, play  # SciPy takes a moment, for streams only
-    from faceattr.sources import open_source
+    from faceattr.streaming.analysis import (  # SciPy takes a moment, for streams only
+        LiveAnalysis,
+        play,
+    )
+    from faceattr.streaming.sources import open_source
 
     live = LiveAnalysis(
         actions,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from faceattr.metrics import calibration_error
+from faceattr.evaluation.metrics import calibration_error
 from faceattr.networks import graph
 from models.figures import ASSETS, sha256
 

@@ -16,16 +16,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.datasets import LabelledSet
-from faceattr.detectors.mtcnn import MtcnnDetector
+from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
-from faceattr.evaluation import Evaluation, answer_each, judge
+from faceattr.evaluation.datasets import LabelledSet
+from faceattr.evaluation.evaluate import Evaluation, answer_each, judge
+from faceattr.evaluation.tables import Table, summary
 from faceattr.images import load_image
-from faceattr.networks import emotion_cnn, graph, vgg_face
+from faceattr.networks import graph
+from faceattr.networks.architectures import emotion_cnn, vgg_face
 from faceattr.networks.graph import Layer, Network
 from faceattr.networks.shapes import multiply_adds, weight_shapes
 from faceattr.pipeline import Pipeline
-from faceattr.reports import Table, summary
 from faceattr.types import BGRImage, Classification
 
 ASSETS = Path(__file__).parents[1] / "faceattr" / "assets"

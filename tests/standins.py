@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from faceattr.networks import vgg_face
+from faceattr.networks.architectures import vgg_face
 from faceattr.networks.graph import Array, Layer
 from faceattr.networks.shapes import weight_shapes
 

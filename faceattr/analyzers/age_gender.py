@@ -19,7 +19,7 @@ from faceattr.engines.base import Engine
 from faceattr.networks import graph
 from faceattr.types import Attribute, Classification, Estimate, Features
 
-UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age-gender/README.md says how
+UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age_gender/README.md says how
     (0.288, 0.288),
     (0.687, 0.288),
     (0.489, 0.516),
@@ -34,7 +34,7 @@ class AgeGenderAnalyzer(HeadAnalyzer):
 
     crop = CROP
     refresh = 1.0
-    card = "models/age-gender/README.md"
+    card = "models/age_gender/README.md"
 
     def load(self, engine: Engine) -> None:
         """See the base class."""

@@ -8,7 +8,7 @@ from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.emotion import LABELS
 from faceattr.engines.base import Engine
-from faceattr.networks.emotion_cnn import emotion_cnn
+from faceattr.networks.architectures.emotion_cnn import emotion_cnn
 from faceattr.networks.published import of_deepface, published
 from faceattr.types import Classification, Crops
 from faceattr.weights import Weights

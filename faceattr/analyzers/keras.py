@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceattr.analyzers.network import NetworkAnalyzer
 from faceattr.engines.base import Compiled, Engine
-from faceattr.networks.keras_file import read_keras
+from faceattr.networks.formats.keras_file import read_keras
 
 
 class KerasAnalyzer(NetworkAnalyzer):

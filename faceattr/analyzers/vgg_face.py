@@ -19,7 +19,7 @@ from faceattr.analyzers.base import HeadAnalyzer
 from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
-from faceattr.networks import vgg_face
+from faceattr.networks.architectures import vgg_face
 from faceattr.networks.graph import Network
 from faceattr.networks.published import of_deepface, published, shared_part
 from faceattr.types import Attribute, Classification, Estimate, Features

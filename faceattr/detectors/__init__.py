@@ -12,7 +12,7 @@ detectors: Registry[Detector] = Registry(
         "dlib-cnn": "faceattr.detectors.dlib:DlibCnnDetector",
         "dlib-hog": "faceattr.detectors.dlib:DlibHogDetector",
         "haar": "faceattr.detectors.haar:HaarDetector",
-        "mtcnn": "faceattr.detectors.mtcnn:MtcnnDetector",
+        "mtcnn": "faceattr.detectors.mtcnn.detector:MtcnnDetector",
         "ssd": "faceattr.detectors.ssd:SsdDetector",
         "whole": "faceattr.detectors.whole:WholeDetector",
         "yunet": "faceattr.detectors.yunet:YunetDetector",

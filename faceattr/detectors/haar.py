@@ -10,7 +10,7 @@ import cv2.data
 
 from faceattr.detectors.base import Detector
 from faceattr.detectors.calibration import Framing, Logistic
-from faceattr.detectors.pyramid import resize, scale_to
+from faceattr.detectors.scales import resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.types import BGRImage, Detection

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec, crop_faces
 from faceattr.boxes import Boxes
-from faceattr.detectors.mtcnn import moved, place_landmarks, squared
+from faceattr.detectors.mtcnn import weights as networks
+from faceattr.detectors.mtcnn.detector import moved, place_landmarks, squared
 from faceattr.engines.base import Compiled, Engine
-from faceattr.networks import mtcnn as networks
 from faceattr.types import BGRImage, Detection
 
 CROP = CropSpec(size=(48, 48), mode="box")

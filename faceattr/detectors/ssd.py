@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.detectors.base import Detector
-from faceattr.detectors.pyramid import levels, resize, scale_to
+from faceattr.detectors.scales import levels, resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
 from faceattr.weights import Weights, fetch

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from faceattr.networks.formats.hdf5 import Hdf5Weights
 from faceattr.networks.graph import Layer, Network
-from faceattr.networks.hdf5 import Hdf5Weights
 from faceattr.weights import GoogleDrive, Source, Weights, cache_folder, digest_of, fetch
 
 NUM_HEX_DIGITS = 64  # of a SHA-256

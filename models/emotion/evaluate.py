@@ -13,10 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-from faceattr.datasets import load_labelled_set
-from faceattr.evaluation import evaluate
+from faceattr.evaluation.datasets import load_labelled_set
+from faceattr.evaluation.evaluate import evaluate
+from faceattr.evaluation.tables import tables_of
 from faceattr.pipeline import Pipeline
-from faceattr.reports import tables_of
 from models import figures
 
 HERE = Path(__file__).parent

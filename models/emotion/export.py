@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceattr.datasets import ferplus_majority
-from faceattr.networks.compact import compact
+from faceattr.evaluation.datasets import ferplus_majority
+from faceattr.networks.architectures.compact import compact
 from models import training
 from models.emotion.train import load_training_rows
 from models.exporting import (

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.detectors.mtcnn import MtcnnDetector
+from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
 
 NUM_PICTURES = 1500

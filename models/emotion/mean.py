@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from faceattr.networks.compact import compact
+from faceattr.networks.architectures.compact import compact
 from models.exporting import set_mean_weights
 
 

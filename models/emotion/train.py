@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.datasets import FER_LABELS, FERPLUS_COLUMNS
-from faceattr.networks.compact import compact
+from faceattr.evaluation.datasets import FER_LABELS, FERPLUS_COLUMNS
+from faceattr.networks.architectures.compact import compact
 from models import training
 
 NOT_A_FACE = 9  # FER+ column

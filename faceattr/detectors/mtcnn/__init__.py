@@ -1,0 +1,1 @@
+"""MTCNN on our engine, with the boxes and landmarks of the mtcnn package."""

@@ -1,0 +1,147 @@
+"""The three networks of MTCNN: proposals, refinement, output, with the mtcnn package's weights.
+
+Each gives all that it says in one array: first two logits (no face, face), then the
+offsets of the box's x1, y1, x2, y2 in shares of its sides, and from the last network the
+x of five landmarks and their y.
+
+Reference: Zhang et al., Joint Face Detection and Alignment Using Multitask Cascaded
+Convolutional Networks, IEEE Signal Processing Letters 2016.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from faceattr.errors import MissingDependencyError
+from faceattr.networks.formats.joblib_file import read_arrays
+from faceattr.networks.graph import Array, Layer, Network, chain
+
+NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
+
+
+def pnet() -> tuple[Layer, ...]:
+    """Return the graph from (N, H, W, 3) pictures to (N, rows, columns, 6) proposals."""
+    return chain(
+        (None, None, 3),
+        _convolution("conv1", 10, 3),
+        _prelu("prelu1"),
+        _max_pooling("pool1", 2, "same"),
+        _convolution("conv2", 16, 3),
+        _prelu("prelu2"),
+        _convolution("conv3", 32, 3),
+        _prelu("prelu3"),
+        _convolution("answer", 6, 1),
+    )
+
+
+def rnet() -> tuple[Layer, ...]:
+    """Return the graph from (N, 24, 24, 3) crops to (N, 6) refinements."""
+    return chain(
+        (24, 24, 3),
+        _convolution("conv1", 28, 3),
+        _prelu("prelu1"),
+        _max_pooling("pool1", 3, "same"),
+        _convolution("conv2", 48, 3),
+        _prelu("prelu2"),
+        _max_pooling("pool2", 3, "valid"),
+        _convolution("conv3", 64, 2),
+        _prelu("prelu3"),
+        Layer("Flatten", "flatten"),
+        Layer("Dense", "dense", {"units": 128}),
+        Layer("PReLU", "prelu4"),
+        Layer("Dense", "answer", {"units": 6}),
+    )
+
+
+def onet() -> tuple[Layer, ...]:
+    """Return the graph from (N, 48, 48, 3) crops to (N, 16) refinements with landmarks."""
+    return chain(
+        (48, 48, 3),
+        _convolution("conv1", 32, 3),
+        _prelu("prelu1"),
+        _max_pooling("pool1", 3, "same"),
+        _convolution("conv2", 64, 3),
+        _prelu("prelu2"),
+        _max_pooling("pool2", 3, "valid"),
+        _convolution("conv3", 64, 3),
+        _prelu("prelu3"),
+        _max_pooling("pool3", 2, "same"),
+        _convolution("conv4", 128, 2),
+        _prelu("prelu4"),
+        Layer("Flatten", "flatten"),
+        Layer("Dense", "dense", {"units": 256}),
+        Layer("PReLU", "prelu5"),
+        Layer("Dense", "answer", {"units": 16}),
+    )
+
+
+def _convolution(name: str, filters: int, size: int) -> Layer:
+    return Layer("Conv2D", name, {"filters": filters, "kernel_size": (size, size)})
+
+
+def _prelu(name: str) -> Layer:
+    return Layer("PReLU", name, {"shared_axes": (1, 2)})
+
+
+def _max_pooling(name: str, size: int, padding: str) -> Layer:
+    config = {"pool_size": (size, size), "strides": (2, 2), "padding": padding}
+    return Layer("MaxPooling2D", name, config)
+
+
+def read(name: str) -> Network:
+    """Return ``"pnet"``, ``"rnet"`` or ``"onet"`` with the weights of the installed mtcnn package.
+
+    The package takes RGB in [-1, 1], lays pictures out by columns where they become
+    vectors, and answers in several arrays. The weights are rearranged once, so that no
+    picture ever is.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+    """
+    layers = {"pnet": pnet, "rnet": rnet, "onet": onet}[name]()
+    arrays = _read_weights(name)
+    weighted = [layer for layer in layers if layer.kind in NUM_ARRAYS]
+    counts = [NUM_ARRAYS[layer.kind] for layer in weighted[:-1]]
+    body, answers = arrays[: sum(counts)], arrays[sum(counts) :]
+    groups = [
+        body[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)
+    ]
+    groups[0] = _for_bgr_pixels(*groups[0])
+    for index, layer in enumerate(weighted[:-1]):
+        if layer.kind == "Dense":
+            groups[index][0] = _by_rows(groups[index][0], channels=groups[index - 1][0].shape[-1])
+    groups.append(_in_one(answers))
+    names = [layer.name for layer in weighted]
+    return Network(name, layers, dict(zip(names, groups, strict=True)))
+
+
+def _read_weights(name: str) -> list[Array]:
+    package = importlib.util.find_spec("mtcnn")  # importing it would import TensorFlow
+    if package is None or not package.submodule_search_locations:
+        raise MissingDependencyError("the detector 'mtcnn' needs: pip install mtcnn")
+    folder = Path(package.submodule_search_locations[0])
+    return read_arrays(folder / "assets" / "weights" / f"{name}.lz4")
+
+
+def _for_bgr_pixels(kernel: Array, bias: Array) -> list[Array]:
+    """Rearrange a first convolution of RGB in [-1, 1] for BGR in [0, 255]."""
+    kernel = kernel[:, :, ::-1] / 128
+    return [kernel, bias - 127.5 * kernel.sum(axis=(0, 1, 2))]
+
+
+def _by_rows(kernel: Array, channels: int) -> Array:
+    """Rearrange what multiplies a square picture laid out by columns."""
+    side = math.isqrt(len(kernel) // channels)
+    return kernel.reshape(side, side, channels, -1).swapaxes(0, 1).reshape(kernel.shape)
+
+
+def _in_one(answers: Sequence[Array]) -> list[Array]:
+    """Join kernels and biases of offsets, landmarks if any, and face: the last comes first."""
+    kernels, biases = answers[::2], answers[1::2]
+    return [np.concatenate([arrays[-1], *arrays[:-1]], axis=-1) for arrays in (kernels, biases)]

@@ -1,0 +1,1 @@
+"""How good an analyzer is on labelled pictures."""

@@ -1,0 +1,1 @@
+"""The graphs of networks, without weights."""

@@ -1,0 +1,1 @@
+"""Faces over time: sources, tracks, schedules and sinks of streams."""

@@ -1,0 +1,76 @@
+"""The recipes of the built-in models, on small made-up data."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NUM_PICTURES = 80
+
+
+@pytest.fixture
+def fer2013(tmp_path: Path) -> Path:
+    """Pictures whose brightness tells their label."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, NUM_PICTURES)
+    noise = rng.integers(0, 20, (NUM_PICTURES, 48, 48))
+    path = tmp_path / "fer2013.npz"
+    np.savez(
+        path,
+        images=(labels[:, None, None] * 30 + noise).astype(np.uint8),
+        label=labels,
+        split=np.zeros(NUM_PICTURES, int),
+        ferplus_votes=np.zeros((NUM_PICTURES, 10), int),
+    )
+    return path
+
+
+def train(data: Path, run: Path, *, backend: str = "tensorflow") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "models.emotion.train", str(data), "--run", str(run)),
+            *("--epochs", "3", "--batch-size", "16", "--policy", "float32"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def epochs_in(run: Path) -> list[int]:
+    if not (run / "log.csv").exists():
+        return []
+    with (run / "log.csv").open() as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_recipe_runs_on_every_backend(backend: str, fer2013: Path, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    with train(fer2013, tmp_path / "run", backend=backend) as process:
+        assert process.wait() == 0
+    assert epochs_in(tmp_path / "run") == [0, 1, 2]
+    assert (tmp_path / "run" / "weights.weights.h5").stat().st_size > 4 * 1_800_000
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_goes_on_from_its_last_epoch(fer2013: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with train(fer2013, run) as process:
+        while not epochs_in(run):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert epochs_in(run) != [0, 1, 2]
+    with train(fer2013, run) as process:
+        assert process.wait() == 0
+    assert epochs_in(run) == [0, 1, 2]

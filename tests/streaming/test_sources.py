@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from scenes import frames, scene
+
+from faceattr.errors import ImageError, OptionError, SourceError
+from faceattr.streaming import sources as module
+from faceattr.streaming.sinks import VideoSink
+from faceattr.streaming.sources import (
+    LiveSource,
+    Pictures,
+    VideoFile,
+    open_capture,
+    open_source,
+    thin_out,
+)
+from faceattr.types import BGRImage, Frame
+
+
+def gray(level: int) -> BGRImage:
+    return np.full((48, 64, 3), level, np.uint8)
+
+
+def make_video(path: Path, num_frames: int = 20, fps: float = 12.5) -> Path:
+    with VideoSink(path, fps=fps) as video:
+        for frame in frames([scene((step, 10)) for step in range(num_frames)], fps):
+            video.write(frame, [])
+    return path
+
+
+def levels(results: Iterable[Frame]) -> list[int]:
+    return [round(float(frame.image.mean())) for frame in results]
+
+
+def test_a_video_gives_all_its_frames_with_their_times(tmp_path: Path) -> None:
+    with open_source(make_video(tmp_path / "a.mp4")) as source:
+        assert (source.live, source.fps, source.num_frames) == (False, 12.5, 20)
+        found = list(source)
+    assert [frame.index for frame in found] == list(range(20))
+    assert [frame.timestamp for frame in found] == pytest.approx(np.arange(20) / 12.5)
+    left = [int(np.flatnonzero(frame.image[20, :, 0] > 128)[0]) for frame in found]
+    assert left == list(range(20))
+
+
+def test_a_damaged_frame_does_not_end_a_video(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.avi", 100)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 2000] = bytes(2000)
+    path.write_bytes(data)
+    found = list(VideoFile(path))
+    assert found[-1].index >= 90
+    timestamps = [frame.timestamp for frame in found]
+    assert timestamps == sorted(set(timestamps))
+
+
+def test_frames_that_cannot_be_decoded_are_reported_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video(tmp_path / "a.mp4")
+    camera = FakeCamera([gray(1), gray(2), None, None, gray(3)])
+    monkeypatch.setattr(module, "open_capture", lambda _: camera)
+    with VideoFile(path) as source:
+        found = list(source)
+    assert [(frame.index, *levels([frame])) for frame in found] == [(0, 1), (1, 2), (4, 3)]
+    assert [frame.timestamp for frame in found] == pytest.approx([0, 1 / 30, 4 / 30])
+    assert source.num_dropped == 2
+    assert "a.mp4: frames 2 to 3 cannot be decoded" in caplog.text
+
+
+def test_a_video_that_was_cut_off_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video(tmp_path / "a.avi", 100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 40 < len(list(VideoFile(path))) < 60
+    assert "of 100 frames" in caplog.text
+
+
+def test_a_video_without_frames_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48)).release()
+    with VideoFile(path) as source, pytest.raises(SourceError, match="without a frame"):
+        next(iter(source))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [("no.mp4", None, "no such file"), ("bad.mp4", b"text", "not a video"), ("", None, "no such")],
+)
+def test_what_is_no_video_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=message):
+        VideoFile(tmp_path / name)
+
+
+@pytest.mark.parametrize("pattern", ["", "*.png"])
+def test_a_folder_or_glob_gives_its_pictures_in_order(tmp_path: Path, pattern: str) -> None:
+    for level in (30, 10, 20):
+        cv2.imwrite(str(tmp_path / f"{level}.png"), gray(level))
+    with open_source(tmp_path / pattern, fps=10) as source:
+        assert (source.fps, source.num_frames) == (10, 3)
+        found = list(source)
+    assert levels(found) == [10, 20, 30]
+    assert [frame.timestamp for frame in found] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no pictures"):
+        open_source(tmp_path)
+
+
+def test_pictures_that_cannot_be_read_are_reported_and_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pictures: list[Any] = [gray(1), None, np.zeros((4, 4, 7)), gray(2)]
+    source = open_source(pictures)
+    assert [(frame.index, *levels([frame])) for frame in source] == [(0, 1), (3, 2)]
+    assert source.num_dropped == 2
+    assert "picture 1 is left out" in caplog.text
+
+
+def test_frames_keep_their_own_times() -> None:
+    own = [Frame(gray(1), 7, 70.0), Frame(gray(2), 9, 90.0)]
+    assert list(open_source(iter(own))) == own
+
+
+def test_pictures_have_a_rate() -> None:
+    with pytest.raises(OptionError, match="fps is 0"):
+        Pictures([], fps=0)
+
+
+def test_a_source_is_itself() -> None:
+    source = Pictures([])
+    assert open_source(source) is source
+
+
+def test_a_camera_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(SourceError, match="camera 99 cannot be opened"):
+        open_source("99")
+
+
+@pytest.mark.parametrize(
+    ("max_fps", "expected"),
+    [(None, list(range(10))), (25, list(range(10))), (12.5, [0, 2, 4, 6, 8]), (10, [0, 3, 5, 8])],
+)
+def test_frames_that_are_too_fast_are_left_out(max_fps: float | None, expected: list[int]) -> None:
+    every = frames([gray(0)] * 10, fps=25)
+    assert [frame.index for frame in thin_out(every, max_fps)] == expected
+
+
+def test_a_largest_rate_is_above_zero() -> None:
+    with pytest.raises(OptionError, match="max_fps is 0"):
+        list(thin_out([], 0))
+
+
+class FakeCamera:
+    """Gives pictures in turn; None is a failure, and an exception is raised.
+
+    The thread that reads runs ahead of nobody: each read waits for `ready`, if there is one.
+    """
+
+    def __init__(self, pictures: Sequence[Any], ready: threading.Semaphore | None = None) -> None:
+        self._pictures = iter(pictures)
+        self._ready = ready
+        self.released = threading.Event()
+
+    def read(self) -> tuple[bool, Any]:
+        if self._ready is not None:
+            assert self._ready.acquire(timeout=10)
+        picture = next(self._pictures, None)
+        if isinstance(picture, Exception):
+            raise picture
+        return picture is not None, picture
+
+    def get(self, prop: int, /) -> float:
+        return 30.0 if prop == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        self.released.set()
+
+
+class Clock:
+    """A second passes with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = -1.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def live_source(*cameras: Any, num_pauses: int = 3) -> LiveSource:
+    """A source that opens these cameras in turn; an exception is raised, and nothing waits."""
+    waiting = iter(cameras)
+
+    def open_next() -> FakeCamera:
+        camera = next(waiting, SourceError("unplugged"))
+        if isinstance(camera, Exception):
+            raise camera
+        assert isinstance(camera, FakeCamera)
+        return camera
+
+    return LiveSource(open_next, name="camera 0", pauses=[0.0] * num_pauses, clock=Clock())
+
+
+def test_of_a_live_source_the_newest_frame_is_taken() -> None:
+    ready = threading.Semaphore(1)
+    with live_source(FakeCamera(list(map(gray, range(10))), ready), num_pauses=0) as source:
+        assert (source.live, source.fps) == (True, 30.0)
+        taken = iter(source)
+        first = next(taken)
+        ready.release(4)  # the next three come while nobody looks, then a read that waits
+        while ready._value:
+            pass
+        newest = next(taken)
+        assert (first.index, first.timestamp) == (0, 1.0)
+        assert newest.index >= 1
+        assert source.num_dropped == newest.index - 1
+        ready.release(100)
+
+
+def frames_until_lost(source: LiveSource) -> list[Frame]:
+    found: list[Frame] = []
+    with source, pytest.raises(SourceError, match=r"camera 0: lost; \d attempts to open it failed"):
+        found.extend(source)
+    return found
+
+
+def test_a_camera_that_vanishes_is_opened_again(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = FakeCamera([gray(1)]), FakeCamera([gray(2)])
+    last = frames_until_lost(live_source(first, SourceError("gone"), second))[-1]
+    assert (last.index, levels([last])) == (1, [2])
+    assert first.released.is_set()
+    assert second.released.is_set()
+    assert caplog.text.count("camera 0 gives no pictures; trying again in 0 s") == 5
+
+
+def test_growing_pauses_lie_between_the_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    camera = FakeCamera([gray(1)])
+
+    def never_again() -> FakeCamera:
+        if camera.released.is_set():
+            raise SourceError("gone")
+        return camera
+
+    frames_until_lost(LiveSource(never_again, name="camera 0", pauses=[0.0, 0.001, 0.002]))
+    pauses = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
+    assert pauses == [0.0, 0.001, 0.002]
+
+
+@pytest.mark.parametrize("fault", [None, OSError("cable"), np.zeros((2, 2, 9))])
+def test_one_bad_frame_costs_nothing_more(fault: Any) -> None:
+    camera = FakeCamera([gray(1), fault, gray(2)])
+    last = frames_until_lost(live_source(camera, num_pauses=0))[-1]
+    assert (last.index, levels([last])) == (1, [2])
+
+
+def test_closing_lets_go_of_the_camera() -> None:
+    camera = FakeCamera([gray(1)] * 1_000_000)
+    with live_source(camera) as source:
+        next(iter(source))
+    assert camera.released.wait(10)
+
+
+def test_a_camera_that_nobody_read_is_let_go_too() -> None:
+    camera = FakeCamera([])
+    live_source(camera).close()
+    assert camera.released.is_set()
+
+
+@contextmanager
+def server(content_type: str, body: bytes) -> Iterator[str]:
+    """The address of a server that answers with this body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+@contextmanager
+def network_camera(num_frames: int = 50) -> Iterator[str]:
+    """The address of a camera that hangs up after so many pictures."""
+    body = b""
+    for step in range(num_frames):
+        _, data = cv2.imencode(".jpg", scene((step, 10)))
+        body += b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + data.tobytes() + b"\r\n"
+    with server("multipart/x-mixed-replace; boundary=frame", body) as address:
+        yield address
+
+
+def test_a_stream_over_the_network_is_live() -> None:
+    with network_camera() as address, open_source(address) as source:
+        assert source.live
+        assert next(iter(source)).image.shape == (120, 160, 3)
+
+
+def test_a_server_that_hangs_up_is_called_again(caplog: pytest.LogCaptureFixture) -> None:
+    with network_camera(50) as address:
+        source = LiveSource(partial(open_capture, address), name="hall", pauses=[0.0] * 3)
+        with source:
+            later = next(frame for frame in source if frame.index >= 120)
+    assert later.image.shape == (120, 160, 3)
+    assert "hall gives no pictures; trying again in 0 s" in caplog.text
+
+
+def test_a_video_over_the_network_is_read_like_a_file(tmp_path: Path) -> None:
+    body = make_video(tmp_path / "a.mp4", 20).read_bytes()
+    with server("video/mp4", body) as address, open_source(f"{address}/a.mp4?x=1") as source:
+        assert not source.live
+        assert len(list(source)) == 20
