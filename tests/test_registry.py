@@ -152,7 +152,7 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
 
     registry = make_registry()
     registry.register("picky", Picky)
-    message = "toy 'picky' of test_registry cannot be made: TypeError: bad"
+    message = f"toy 'picky' of {__name__} cannot be made: TypeError: bad"
     with pytest.raises(PluginLoadError, match=message):
         registry.create("picky")
     assert registry.create("ordered", a=1) == {"a": 1}

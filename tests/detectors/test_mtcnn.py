@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceattr.boxes import overlaps
-from faceattr.detectors import mtcnn
+from faceattr.detectors.mtcnn import detector as mtcnn
 from faceattr.detectors.mtcnn.detector import (
     MtcnnDetector,
     by_strips,

@@ -119,7 +119,8 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 def test_two_processes_may_convert_at_once(home: Path) -> None:
     program = [sys.executable, "-c", "import test_openvino; test_openvino.run()"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    folders = map(str, [Path(__file__).parent, *sys.path])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     processes = [subprocess.Popen(program, env=environment) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
     theirs = stored(home)
