@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
@@ -24,9 +23,10 @@ from faceattr.evaluation.tables import Table, summary
 from faceattr.images import load_image
 from faceattr.networks import graph
 from faceattr.networks.architectures import emotion_cnn, vgg_face
-from faceattr.networks.graph import Layer, Network
-from faceattr.networks.shapes import multiply_adds, weight_shapes
+from faceattr.networks.graph import Network
+from faceattr.networks.shapes import multiply_adds
 from faceattr.pipeline import Pipeline
+from faceattr.testing.stand_ins import random_weights
 from faceattr.types import BGRImage, Classification
 
 ASSETS = Path(__file__).parents[1] / "faceattr" / "assets"
@@ -152,15 +152,6 @@ def classic() -> dict[str, Network]:
         "age-vgg": vgg_face.vgg_face(101),
     }
     return {name: Network(name, layers, random_weights(layers)) for name, layers in graphs.items()}
-
-
-def random_weights(layers: Sequence[Layer]) -> dict[str, list[NDArray[np.float32]]]:
-    """Return weights of the right shapes, small enough that nothing overflows."""
-    rng = np.random.default_rng(0)
-    return {
-        name: [rng.normal(0, 0.01, shape).astype(np.float32) for shape in shapes]
-        for name, shapes in weight_shapes(layers).items()
-    }
 
 
 def asset(name: str) -> Network:
