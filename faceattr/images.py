@@ -1,24 +1,34 @@
-"""Pictures from anywhere to BGR arrays: paths, URLs, bytes, base64, PIL images, arrays."""
+"""Images from anywhere to BGR arrays: paths, URLs, bytes, base64, PIL images, arrays."""
 
 from __future__ import annotations
 
 import base64
+import binascii
+import fnmatch
 import glob
+import inspect
 import io
 import os
 import re
+import selectors
+import stat
 import sys
-from collections.abc import Iterable, Iterator
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # Python 3.10's own
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
+from urllib.parse import unquote_to_bytes
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import ImageError
+from faceattr.headers import detect_format
 from faceattr.types import BGRImage
 
 if TYPE_CHECKING:
@@ -27,20 +37,24 @@ if TYPE_CHECKING:
 ImageSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image | NDArray[Any]"
 )
-"""What `load_image` takes: a path, http(s) URL, data URI or base64 text; an encoded picture as
+"""What `load_image` takes: a path, http(s) URL, data URI or base64 text; an encoded image as
 bytes or an open binary file; a PIL image; a BGR array."""
 
 MAX_PIXELS = 100_000_000
-MAX_BYTES = 100_000_000
+MAX_URL_BYTES = 100_000_000
+MAX_FILE_BYTES = 1_000_000_000  # 100 million pixels of a TIFF with 16 bits are 600 million bytes
 
+# What a folder is searched for. HEIC and JPEG XL cannot be read; they are listed so that the user
+# hears of them.
 _EXTENSION = re.compile(
-    r"\.(a?png|avif|bmp|dib|gif|jfif|jp2|jpe|jpe?g|p[bgnp]m|tiff?|webp)$", re.IGNORECASE
+    r"\.(a?png|avif|bmp|dib|gif|hei[cf]|hif|jfif|jp2|jpe|jpe?g|jxl|p[bgnp]m|tiff?|webp)$",
+    re.IGNORECASE,
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}")  # 48 characters hold the smallest GIF
-_LONGEST_NAME = 255  # characters of a source that a message repeats in full
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}")  # 48 characters hold the smallest GIF
+_LONGEST_NAME = 4096  # characters; no file has a longer path
 _CHUNK = 65_536  # bytes
 
-# ITU-T T.81, table B.1. A marker follows 0xFF; stuffing, fill bytes, TEM and RSTn are none to us.
+# ITU-T T.81, table B.1. A marker follows 0xFF; stuffing, fill bytes, TEM and RSTn do not count.
 _JPEG_START = b"\xff\xd8"
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -52,42 +66,50 @@ def load_image(
     *,
     max_pixels: int = MAX_PIXELS,
     timeout: float = 10.0,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> BGRImage:
-    """Return the picture upright, whatever it comes from.
+    """Return the image, upright, from any kind of source.
 
-    A file's EXIF orientation is applied, its alpha dropped (libtiff lays a TIFF's on black), 16
-    bits become 8, and an animation gives its first frame. A text is base64 if it is long, has
-    base64's characters only and names no file.
+    A file's EXIF orientation is applied, its alpha channel dropped (libtiff composes a TIFF's
+    with black), 16 bits become 8, and an animation gives its first frame. A text is base64 if it
+    decodes to the beginning of an image and names no file.
 
     An array is (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA. Unsigned 16-bit values are
     divided by 257; bool is black and white; floats up to 1 are fractions of white; other
-    numbers lie in [0, 255]. An array that is a picture already may be returned uncopied.
+    numbers lie in [0, 255]. A BGR uint8 array may be returned without a copy.
 
     Args:
-        source: The picture. A file object is read from where it stands.
+        source: The image. A file object is read from its current position.
         max_pixels: Largest width times height, checked before anything is decoded.
-        timeout: Seconds for the whole fetch of a URL.
-        max_bytes: Most bytes fetched from a URL.
+        timeout: Seconds for the whole download of a URL, or to wait for the data of a pipe.
+        max_bytes: Most bytes read; by default 100 million from a URL, 1 billion from a file.
 
     Returns:
         (H, W, 3) BGR uint8, contiguous.
 
     Raises:
-        ImageError: It cannot be read, is no picture, is damaged or exceeds a limit.
+        ImageError: It cannot be read, is not an image, is damaged or exceeds a limit.
     """
     try:
         if isinstance(source, np.ndarray):
             return _convert_array(source, max_pixels)
         if _is_pil(source):
             return _convert_pil(source, max_pixels)
-        return _decode(_read(source, timeout=timeout, max_bytes=max_bytes), max_pixels)
+        return _decode(_read(source, timeout, max_bytes), max_pixels)
     except ImageError as error:
-        raise ImageError(f"{describe_source(source)}: {error}") from error.__cause__
+        name = printable(describe_source(source))
+        raise ImageError(f"{name}: {error}") from error.__cause__
+
+
+# Names
 
 
 def describe_source(source: object) -> str:
-    """Return a printable name for the source: its path or URL, or what it is and how large."""
+    """Return a name for the source: its full path or URL, or its type and size.
+
+    The name can be written in any encoding of Unicode, but may hold characters that a terminal
+    obeys; see `printable`.
+    """
     if isinstance(source, np.ndarray):
         return f"<array {source.shape} {source.dtype}>"
     if _is_pil(source):
@@ -98,52 +120,45 @@ def describe_source(source: object) -> str:
     if not isinstance(name, str | os.PathLike):
         return f"<{type(source).__name__}>"
     text = os.fsdecode(name).encode(errors="backslashreplace").decode()
-    if len(text) > _LONGEST_NAME:
+    if len(text) > _LONGEST_NAME or (len(text) > 255 and (_is_data_uri(text) or _is_base64(text))):
         return f"{text[:40]}… ({len(text)} characters)"
     return text or "''"
 
 
-def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Replace folders and globs by the pictures in them.
-
-    Pictures are told by their extension; a folder is searched with its subfolders; what is
-    hidden is skipped. URLs and the names of files, missing ones too, are kept as they are.
-
-    Returns:
-        Sources for `load_image`, in the order given, sorted within each folder and glob.
-
-    Raises:
-        ImageError: A folder or glob has no picture, or a folder cannot be read.
-    """
-    return [image for path in paths for image in _expand(os.fspath(path))]
+def printable(text: str) -> str:
+    r"""Return the text with all that a terminal would obey escaped, such as ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
-def _expand(path: str) -> list[str]:
-    if os.path.isdir(path):
-        names = _walk(path)
-    elif _is_url(path) or os.path.exists(path) or not glob.has_magic(path):
-        return [path]
-    else:
-        names = glob.iglob(path, recursive=True)
-    images = sorted(name for name in names if _EXTENSION.search(name))
-    if not images:
-        raise ImageError(f"{describe_source(path)}: no pictures there")
-    return images
-
-
-def _walk(folder: str) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
-
-
-def _refuse_folder(error: OSError) -> None:
-    name = describe_source(error.filename)
-    raise ImageError(f"{name}: the folder cannot be read: {error.strerror}") from error
+def is_single_image(source: object) -> bool:
+    """Return whether the source is one image, although Python could iterate over it."""
+    if isinstance(source, np.ndarray):
+        return source.ndim < 3 or (source.ndim == 3 and source.shape[2] in (1, 3, 4))
+    kinds = (str, os.PathLike, bytes, bytearray, memoryview)
+    return isinstance(source, kinds) or _is_pil(source) or hasattr(source, "read")
 
 
 def _is_url(text: str) -> bool:
-    return "://" in text or text.startswith("data:")
+    return "://" in text and not os.path.exists(text)
+
+
+def _is_data_uri(text: str) -> bool:
+    return text[:5].lower() == "data:" and not os.path.exists(text)
+
+
+def _is_base64(text: str) -> bool:
+    """Return whether a text is an image in base64, by its first characters."""
+    start = "".join(text[:200].split())[:100]
+    if not _BASE64.match(start) or os.path.exists(text):
+        return False
+    return detect_format(_decode_base64(start[: len(start) // 4 * 4])) is not None
 
 
 def _is_pil(source: object) -> TypeGuard[Image]:
@@ -151,43 +166,148 @@ def _is_pil(source: object) -> TypeGuard[Image]:
     return pil is not None and isinstance(source, pil.Image)
 
 
-def _read(source: object, *, timeout: float, max_bytes: int) -> bytes:
-    """Return the encoded picture."""
+# Folders
+
+
+def find_images(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Callable[[ImageError], None] | None = None,
+) -> list[str]:
+    """Replace folders and globs by the images in them.
+
+    Images are recognized by their extension; those of kinds that cannot be read, such as HEIC,
+    are listed too. A folder is searched with its subfolders, linked ones once; hidden files and
+    folders are skipped. URLs and names of files, missing ones too, are kept as they are.
+
+    Args:
+        paths: Files, folders, globs, URLs.
+        on_error: Called with each error instead of raising it; the search goes on.
+
+    Returns:
+        Sources for `load_image`, in the order given, sorted within each folder and glob.
+
+    Raises:
+        ImageError: A folder or glob has no image, or a folder cannot be read.
+    """
+    errors: list[ImageError] = []
+
+    def report(error: ImageError) -> None:
+        if on_error is None:
+            raise error
+        errors.append(error)
+        on_error(error)
+
+    found: list[str] = []
+    for path in [os.fspath(path) for path in paths]:
+        if os.path.isdir(path):
+            names = _walk(path, report)
+        elif _is_url(path) or os.path.exists(path) or not glob.has_magic(path):
+            found.append(path)
+            continue
+        else:
+            names = _expand_glob(path, report)
+        num_errors = len(errors)
+        images = sorted(name for name in names if _EXTENSION.search(name))
+        if not images and len(errors) == num_errors:
+            report(ImageError(f"{printable(describe_source(path))}: no pictures there"))
+        found += images
+    return found
+
+
+def _walk(folder: str, report: Callable[[ImageError], None]) -> Iterator[str]:
+    """Yield the files under a folder, each real folder once, however many links lead to it."""
+
+    def refuse(error: OSError) -> None:
+        name = printable(describe_source(error.filename))
+        report(ImageError(f"{name}: the folder cannot be read: {error.strerror}"))
+
+    seen = set()
+    waiting = [folder]
+    while waiting:  # links wait, so that a file is named without them where it can be
+        for parent, folders, names in os.walk(waiting.pop(0), onerror=refuse):
+            real = os.path.realpath(parent)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            inside = (os.path.join(parent, name) for name in folders)
+            waiting += [path for path in inside if os.path.islink(path)]
+            yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
+
+
+def _expand_glob(pattern: str, report: Callable[[ImageError], None]) -> Iterator[str]:
+    """Yield the files that match; `glob` itself would follow links in circles after ``**``."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from (name for name in glob.iglob(pattern) if not os.path.isdir(name))
+        return
+    split = parts.index("**")
+    for folder in glob.iglob(os.path.join(*parts[:split])) if split else [os.curdir]:
+        for path in _walk(folder, report):
+            relative = os.path.relpath(path, folder)
+            if _matches(Path(relative).parts, parts[split:]):
+                yield os.path.join(folder, relative) if split else relative
+
+
+def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return not names
+    if patterns[0] == "**":
+        return any(_matches(names[skip:], patterns[1:]) for skip in range(len(names) + 1))
+    return (
+        bool(names) and fnmatch.fnmatch(names[0], patterns[0]) and _matches(names[1:], patterns[1:])
+    )
+
+
+# Encoded images
+
+
+def _read(source: object, timeout: float, max_bytes: int | None) -> bytes:
+    """Return the encoded image."""
     match source:
         case bytes() | bytearray() | memoryview():
             return bytes(source)
-        case str() if source.startswith("data:"):
+        case str() if _is_data_uri(source):
             return _decode_data_uri(source)
         case str() if _is_url(source):
-            return _fetch(source, timeout=timeout, max_bytes=max_bytes)
-        case str() if _BASE64.fullmatch(source.strip()) and not os.path.exists(source):
+            return _fetch(source, timeout, MAX_URL_BYTES if max_bytes is None else max_bytes)
+        case str() if _is_base64(source):
             return _decode_base64(source)
         case str() | os.PathLike():
-            return _read_path(source)
+            return _read_path(source, timeout, MAX_FILE_BYTES if max_bytes is None else max_bytes)
     if hasattr(source, "read"):
-        return _read_file(source)
+        return _read_file(source, MAX_FILE_BYTES if max_bytes is None else max_bytes)
+    if isinstance(source, list | tuple):
+        raise ImageError(f"a {type(source).__name__} of images: use analyze_many()")
     raise ImageError("pass a path, URL, bytes, base64, binary file, PIL image or NumPy array")
 
 
 def _decode_data_uri(uri: str) -> bytes:
-    header, _, body = uri.partition(",")
-    if not header.endswith(";base64"):
-        raise ImageError("a data URI must be in base64: data:image/png;base64,…")
-    return _decode_base64(body)
+    header, comma, body = uri.partition(",")
+    if not comma:
+        raise ImageError("a data URI has a comma before its data: data:image/png;base64,…")
+    data = unquote_to_bytes(body)
+    if header.lower().rstrip().endswith(";base64"):
+        return _decode_base64(data.decode("latin-1"))
+    return data
 
 
 def _decode_base64(text: str) -> bytes:
+    """Decode base64 of either alphabet, padded or not, whatever white space is in it."""
+    letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:  # ValueError if it is not ASCII
         raise ImageError(f"not valid base64: {error}") from error
 
 
-def _fetch(url: str, *, timeout: float, max_bytes: int) -> bytes:
+def _fetch(url: str, timeout: float, max_bytes: int) -> bytes:
     """Return what the server sends.
 
-    It is fetched in a thread of its own, because the time-outs of sockets hold for each packet
-    and not at all for name resolution: a server that drips could hold us for ever.
+    It is downloaded in a thread of its own, because the timeouts of sockets hold for each packet
+    and not at all for name resolution: a server that sends byte by byte would hold us for ever.
     """
     scheme = url.partition("://")[0]
     if scheme.lower() not in ("http", "https"):
@@ -207,11 +327,10 @@ def _fetch(url: str, *, timeout: float, max_bytes: int) -> bytes:
     except FutureTimeoutError as error:
         raise ImageError(f"not fetched within {timeout:g} s") from error
     except (OSError, ValueError) as error:  # what requests raises, and what it lets through
-        raise ImageError(f"cannot be fetched: {error}") from error
+        raise ImageError(f"cannot be fetched: {printable(str(error))}") from error
     finally:
         given_up.set()
-    if len(data) > max_bytes:
-        raise ImageError(f"larger than max_bytes, {max_bytes:,}")
+    _check_bytes(len(data), max_bytes)
     return data
 
 
@@ -229,26 +348,92 @@ def _download(url: str, timeout: float, max_bytes: int, given_up: Event) -> byte
     return bytes(data)
 
 
-def _read_path(path: str | os.PathLike[str]) -> bytes:
+def _read_path(path: str | os.PathLike[str], timeout: float, max_bytes: int) -> bytes:
+    """Return the content of a file, or of a pipe that somebody writes to."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise ImageError("no such file") from error
-    except IsADirectoryError as error:
-        raise ImageError("a folder; find_images() lists the pictures in it") from error
+        mode = os.stat(path).st_mode  # opening a device may have effects
+        if stat.S_ISDIR(mode):
+            raise ImageError("a folder; find_images() lists the pictures in it")
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise ImageError("a device or socket, not a file")
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            num_bytes = os.fstat(file.fileno()).st_size
+            _check_bytes(num_bytes, max_bytes)
+            if stat.S_ISFIFO(mode):
+                return _read_pipe(file, timeout, max_bytes)
+            return _read_all(file, num_bytes + 1, max_bytes)
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError for a null character in the name
+        if _BASE64.match(os.fsdecode(path)) and not os.path.exists(path):
+            raise ImageError("no such file, and not valid base64 of an image") from error
+        if isinstance(error, FileNotFoundError):
+            raise ImageError("no such file") from error
         raise ImageError(f"cannot be read: {getattr(error, 'strerror', error)}") from error
 
 
-def _read_file(file: Any) -> bytes:
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody to write to a pipe; Windows has no such pipes."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_all(file: io.RawIOBase, chunk: int, max_bytes: int) -> bytes:
+    data = bytearray()
+    while more := file.read(chunk):
+        data += more
+        _check_bytes(len(data), max_bytes)
+    return bytes(data)
+
+
+def _read_pipe(pipe: io.RawIOBase, timeout: float, max_bytes: int) -> bytes:
+    data = bytearray()
+    deadline = time.monotonic() + timeout
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while time.monotonic() < deadline:
+            more = pipe.read(_CHUNK)
+            if more is None:  # somebody has it open, but has not written yet
+                selector.select(max(0.0, deadline - time.monotonic()))
+            elif more:
+                data += more
+                _check_bytes(len(data), max_bytes)
+            elif data:
+                return bytes(data)
+            else:
+                raise ImageError("a pipe that nobody writes to")
+    raise ImageError(f"a pipe that did not end within {timeout:g} s")
+
+
+def _read_file(file: Any, max_bytes: int) -> bytes:
     try:
-        data = file.read()
-    except (OSError, ValueError) as error:  # ValueError if it is closed
+        if isinstance(file, io.RawIOBase):  # its read() may give less than there is
+            return _read_all(file, _CHUNK, max_bytes)
+        try:
+            data = file.read(max_bytes + 1)
+        except TypeError:  # a read() that takes no size
+            data = file.read()
+    except ImageError:
+        raise
+    except Exception as error:  # a file object may fail in any way, a closed one by ValueError
         raise ImageError(f"cannot be read: {error}") from error
-    if not isinstance(data, bytes):
+    if isinstance(data, str):
         raise ImageError("a file of text; open it in binary mode, 'rb'")
-    return data
+    if inspect.isawaitable(data):
+        if inspect.iscoroutine(data):
+            data.close()
+        raise ImageError("its read() must be awaited; pass the bytes: await file.read()")
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ImageError(f"its read() gives {type(data).__name__}, not bytes")
+    _check_bytes(memoryview(data).nbytes, max_bytes)
+    return bytes(data)
+
+
+def _check_bytes(num_bytes: int, max_bytes: int) -> None:
+    if num_bytes > max_bytes:
+        raise ImageError(f"larger than max_bytes, {max_bytes:,}")
+
+
+# Pixels
 
 
 def _decode(data: bytes, max_pixels: int) -> BGRImage:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -23,6 +25,8 @@ import pytest
 from faceattr.errors import ImageError
 from faceattr.images import describe_source, find_images, load_image
 from faceattr.types import BGRImage
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 
 PIXELS: BGRImage = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 8, 7]]], np.uint8)
 """(2, 2, 3): blue and green over red and nearly black."""
@@ -114,9 +118,19 @@ def test_a_truncated_pil_image_is_refused() -> None:
         load_image(pil.open(io.BytesIO(JPEG[:-20])))
 
 
-def test_another_type_is_refused() -> None:
-    with pytest.raises(ImageError, match=r"^<list>: pass a path, URL, "):
-        load_image([1, 2, 3])  # type: ignore[arg-type]
+@pytest.mark.parametrize("source", [None, 7, True, {"a.png"}, iter("ab")])
+def test_another_type_is_refused(source: Any) -> None:
+    with pytest.raises(ImageError, match=r"^<\w+>: pass a path, URL, "):
+        load_image(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"), [(["a.png", "b.png"], "list"), ((PIXELS, PIXELS), "tuple"), ([], "list")]
+)
+def test_several_images_are_referred_to_analyze_many(source: Any, kind: str) -> None:
+    with pytest.raises(ImageError) as error:
+        load_image(source)
+    assert str(error.value) == f"<{kind}>: a {kind} of images: use analyze_many()"
 
 
 def test_the_module_imports_neither_requests_nor_pillow_nor_imagesize() -> None:
@@ -335,14 +349,177 @@ def test_a_long_number_in_a_pnm_header_takes_no_time() -> None:
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
-        ("data:image/png,abc", "must be in base64"),
+        ("data:image/png;base64", "a data URI has a comma"),
         ("data:image/png;base64,?", "not valid base64"),
-        ("A" * 49, "not valid base64"),
+        ("data:image/png;base64,ä", "not valid base64"),
+        ("data:image/png,abc", r"not a picture that OpenCV can read \(it begins with b'abc'\)"),
+        ("A" * 49, "no such file, and not valid base64"),
+        ("A" * 100_000, r"^A{40}… \(100000 characters\): no such file, and not valid base64"),
+        (base64.b64encode(PNG).decode() + "!", "not valid base64"),
     ],
 )
 def test_bad_base64_is_refused(uri: str, reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
         load_image(uri)
+
+
+def test_a_missing_file_of_letters_and_digits_is_called_missing() -> None:
+    for name in (
+        "0123456789abcdef" * 4,
+        f"{'pictures/' * 8}IMG00012345",
+        f"{'d' * 200}/{'e' * 99}",
+    ):
+        with pytest.raises(ImageError, match=f"^{name}: no such file"):
+            load_image(name)
+
+
+def test_a_file_named_like_base64_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = encode(".png", GRAY)
+    name = base64.urlsafe_b64encode(other).decode()[:60]
+    Path(name).write_bytes(PNG)
+    np.testing.assert_array_equal(load_image(name), PIXELS)
+
+
+def test_base64_is_read_in_all_its_forms() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 41, 3), np.uint8)
+    data = encode(".png", noise)
+    data += bytes((1 - len(data)) % 3)  # so that padding is due; readers stop at IEND
+    plain, safe = base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()
+    assert plain.endswith("==")
+    assert {"-", "_"} & {*safe}
+    for text in [
+        plain.rstrip("="),
+        safe,
+        safe.rstrip("="),
+        f"  {plain}\r\n",
+        "data:image/png;base64," + safe.rstrip("="),
+        "DATA:image/png;BASE64," + plain,
+        "data:image/png;name=a.png;base64," + quote(plain, safe=""),
+        "data:;base64," + plain,
+        "data:image/png," + quote(data),
+    ]:
+        np.testing.assert_array_equal(load_image(text), noise)
+
+
+class FileLike:
+    """Its read() gives this answer, whatever is asked."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def read(self) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Drops(io.RawIOBase):
+    """An unbuffered file that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part, self._rest = self._rest[:7], self._rest[7:]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [FileLike(PNG), FileLike(bytearray(PNG)), FileLike(memoryview(PNG)), Drops(PNG)],
+    ids=["bytes", "bytearray", "memoryview", "unbuffered"],
+)
+def test_a_file_object_may_give_any_kind_of_bytes(file: Any) -> None:
+    np.testing.assert_array_equal(load_image(file), PIXELS)
+
+
+async def answer_later() -> bytes:
+    return PNG
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (None, "its read() gives NoneType, not bytes"),
+        (7, "its read() gives int, not bytes"),
+        ("text", "a file of text; open it in binary mode, 'rb'"),
+        (RuntimeError("File is encrypted"), "cannot be read: File is encrypted"),
+        (EOFError("cut"), "cannot be read: cut"),
+    ],
+)
+def test_a_file_object_that_gives_something_else_is_refused(answer: object, reason: str) -> None:
+    with pytest.raises(ImageError) as error:
+        load_image(FileLike(answer))  # type: ignore[arg-type]
+    assert str(error.value) == f"<FileLike>: {reason}"
+
+
+def test_a_file_object_that_must_be_awaited_is_refused() -> None:
+    with pytest.raises(ImageError, match=r"its read\(\) must be awaited; pass the bytes"):
+        load_image(FileLike(answer_later()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", [io.BytesIO(PNG), Drops(PNG), FileLike(PNG)])
+def test_the_limit_of_bytes_holds_for_file_objects(source: Any) -> None:
+    with pytest.raises(ImageError, match=r"larger than max_bytes, 10$"):
+        load_image(source, max_bytes=10)
+
+
+def test_the_limit_of_bytes_holds_for_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    assert load_image(path, max_bytes=len(PNG)).shape == (2, 2, 3)
+    with pytest.raises(ImageError, match=r"larger than max_bytes, 10$"):
+        load_image(path, max_bytes=10)
+
+
+def test_a_sparse_file_of_a_terabyte_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        try:
+            file.truncate(1 << 40)
+        except OSError:
+            pytest.skip("no such files here")
+    with pytest.raises(ImageError, match="larger than max_bytes, 1,000,000,000"):
+        load_image(path)
+
+
+@needs_posix
+def test_a_pipe_is_read_if_somebody_writes_to_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.png"
+    os.mkfifo(pipe)
+    with pytest.raises(ImageError, match="a pipe that nobody writes to"):
+        load_image(pipe)
+    reader, writer = os.pipe()
+    os.write(writer, PNG)
+    with pytest.raises(ImageError, match=r"a pipe that did not end within 0\.1 s"):
+        load_image(f"/dev/fd/{reader}", timeout=0.1)
+    os.write(writer, PNG)
+    os.close(writer)
+    np.testing.assert_array_equal(load_image(f"/dev/fd/{reader}"), PIXELS)
+    os.close(reader)
+
+
+@needs_posix
+def test_devices_and_sockets_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    (tmp_path / "link.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.jpg")
+        for name in ("link.jpg", "/dev/zero", "/dev/null", "socket.jpg"):
+            with pytest.raises(ImageError, match=f"^{name}: a device or socket, not a file"):
+                load_image(name)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux only")
+@pytest.mark.parametrize("name", ["mem", "maps", "environ", "pagemap", "attr/current"])
+def test_files_of_proc_end_in_an_image_error(name: str) -> None:
+    with pytest.raises(ImageError):
+        load_image(f"/proc/self/{name}", max_bytes=100_000)
 
 
 def test_a_text_file_object_is_refused() -> None:
@@ -463,6 +640,31 @@ def test_a_source_is_described_briefly(tmp_path: Path) -> None:
     assert describe_source("data:image/png;base64," + "A" * 400) == (
         "data:image/png;base64,AAAAAAAAAAAAAAAAAA… (422 characters)"
     )
+    text = base64.b64encode(encode(".png", np.zeros((99, 99), np.uint8)) + bytes(300)).decode()
+    assert describe_source(text) == f"{text[:40]}… ({len(text)} characters)"
+
+
+def test_a_long_path_is_described_in_full() -> None:
+    path = "/".join([*(letter * 60 for letter in "abcdefgh"), "IMG00012345"])
+    assert describe_source(path) == path
+    assert describe_source(f"https://example.org/{path}") == f"https://example.org/{path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\x1b[31mb\x07.jpg", r"a\x1b[31mb\x07.jpg"),
+        ("c\rd\ne.jpg", r"c\rd\ne.jpg"),
+        ("g\u202egpj.exe", r"g\u202egpj.exe"),
+        ("h\x9b31m\u2028\u2066.jpg", r"h\x9b31m\u2028\u2066.jpg"),
+        ("Gesicht & 顔\u3000😀.jpg", "Gesicht & 顔\u3000😀.jpg"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped_in_messages(name: str, shown: str) -> None:
+    with pytest.raises(ImageError) as error:
+        load_image(name)
+    assert str(error.value) == f"{shown}: no such file"
+    assert describe_source(name) == name  # results keep the name as it is
 
 
 def test_a_description_can_be_printed() -> None:
@@ -487,6 +689,63 @@ def test_urls_and_named_files_stay_as_they_are(tmp_path: Path) -> None:
     odd.touch()
     named = ["https://example.org/a?b=*", "missing.jpg", str(odd)]
     assert find_images(named) == named
+
+
+def test_linked_folders_are_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("all/x", "elsewhere"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, f"{Path(folder).name}.png").touch()
+    try:
+        os.symlink(tmp_path / "elsewhere", "all/link")
+    except OSError:
+        pytest.skip("no links here")
+    for target, name in [("all", "elsewhere/back"), ("all", "all/self"), ("all/x", "all/a_link")]:
+        os.symlink(tmp_path / target, name)
+    expected = [os.path.join("all", "link", "elsewhere.png"), os.path.join("all", "x", "x.png")]
+    assert find_images(["all"]) == expected
+    assert find_images(["all/**/*.png"]) == expected
+    assert find_images(["all/**/x/*.png", "*/self/x/x.png"]) == [expected[1], "all/self/x/x.png"]
+    assert len(find_images(["**"])) == 2
+
+
+def test_after_an_error_the_search_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.png").touch()
+    paths = [str(tmp_path / name) for name in ("*.jpeg", "*.png", "empty", "no.jpg")]
+    errors: list[ImageError] = []
+    assert find_images(paths, on_error=errors.append) == [paths[1][:-5] + "a.png", paths[3]]
+    assert [str(error) for error in errors] == [
+        f"{paths[0]}: no pictures there",
+        f"{paths[2]}: no pictures there",
+    ]
+
+
+def test_an_unreadable_folder_costs_no_other_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.png").touch()
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    errors: list[ImageError] = []
+    closed = tmp_path / "closed"
+    assert find_images([tmp_path, closed], on_error=errors.append) == [str(tmp_path / "a.png")]
+    assert [str(error) for error in errors] == [
+        f"{closed}: the folder cannot be read: Permission denied"
+    ] * 2
+
+
+def test_pictures_of_kinds_that_cannot_be_read_are_found_too(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.jxl"):
+        (tmp_path / name).touch()
+    assert find_images([tmp_path]) == [str(tmp_path / "a.HEIC"), str(tmp_path / "b.jxl")]
 
 
 @pytest.mark.parametrize("pattern", ["", "*.png"])
