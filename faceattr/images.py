@@ -365,7 +365,8 @@ def _read_path(path: str | os.PathLike[str], timeout: float, max_bytes: int) -> 
     except ImageError:
         raise
     except (OSError, ValueError) as error:  # ValueError for a null character in the name
-        if _BASE64.match(os.fsdecode(path)) and not os.path.exists(path):
+        text = "".join(os.fsdecode(path).split()).rstrip("=")
+        if _BASE64.fullmatch(text) and not os.path.exists(path):
             raise ImageError("no such file, and not valid base64 of an image") from error
         if isinstance(error, FileNotFoundError):
             raise ImageError("no such file") from error
