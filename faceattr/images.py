@@ -46,7 +46,7 @@ MAX_FILE_BYTES = 1_000_000_000  # 100 million pixels of a TIFF with 16 bits are 
 
 # What a folder is searched for. HEIC and JPEG XL cannot be read; they are listed so that the user
 # hears of them.
-_EXTENSION = re.compile(
+IMAGE_SUFFIX = re.compile(
     r"\.(a?png|avif|bmp|dib|gif|hei[cf]|hif|jfif|jp2|jpe|jpe?g|jxl|p[bgnp]m|tiff?|webp)$",
     re.IGNORECASE,
 )
@@ -120,7 +120,7 @@ def describe_source(source: object) -> str:
     if not isinstance(name, str | os.PathLike):
         return f"<{type(source).__name__}>"
     text = os.fsdecode(name).encode(errors="backslashreplace").decode()
-    if len(text) > _LONGEST_NAME or (len(text) > 255 and (_is_data_uri(text) or _is_base64(text))):
+    if len(text) > _LONGEST_NAME or (len(text) > 255 and is_inline(text)):
         return f"{text[:40]}… ({len(text)} characters)"
     return text or "''"
 
@@ -143,6 +143,11 @@ def is_single_image(source: object) -> bool:
         return source.ndim < 3 or (source.ndim == 3 and source.shape[2] in (1, 3, 4))
     kinds = (str, os.PathLike, bytes, bytearray, memoryview)
     return isinstance(source, kinds) or _is_pil(source) or hasattr(source, "read")
+
+
+def is_inline(text: str) -> bool:
+    """Return whether a text holds an image itself: a data URI, or base64."""
+    return _is_data_uri(text) or _is_base64(text)
 
 
 def _is_url(text: str) -> bool:
@@ -208,7 +213,7 @@ def find_images(
         else:
             names = _expand_glob(path, report)
         num_errors = len(errors)
-        images = sorted(name for name in names if _EXTENSION.search(name))
+        images = sorted(name for name in names if IMAGE_SUFFIX.search(name))
         if not images and len(errors) == num_errors:
             report(ImageError(f"{printable(describe_source(path))}: no pictures there"))
         found += images

@@ -7,11 +7,16 @@ import math
 import os
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from glob import has_magic
 from itertools import count
+from numbers import Integral, Real
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Condition, Event, Thread
 from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -20,23 +25,38 @@ import cv2
 import numpy as np
 
 from faceattr.errors import ImageError, OptionError, SourceError
-from faceattr.images import ImageSource, find_images, load_image
+from faceattr.headers import detect_format, is_animated
+from faceattr.images import (
+    IMAGE_SUFFIX,
+    ImageSource,
+    describe_source,
+    find_images,
+    is_inline,
+    is_single_image,
+    load_image,
+    printable,
+)
 from faceattr.types import BGRImage, Frame
 
 AnySource = TypeVar("AnySource", bound="Source")
 
 FrameSource: TypeAlias = "Source | int | str | os.PathLike[str] | Iterable[ImageSource | Frame]"
 """What `open_source` takes: the number of a camera; an address like ``rtsp://…``; the path of
-a video, or of a folder or glob of pictures; pictures as for `load_image`; a source."""
+a video or an image, or of a folder or glob of images; images as for `load_image`; a source."""
 
-FPS = 25.0  # of pictures that come without a time
-MOST_FPS = 1000.0  # that are believed
+FPS = 25.0  # of images that come without timestamps
+MAX_FPS = 1000.0  # that a file may have
+MAX_LIVE_FPS = 240.0  # above that, a camera states its clock, not its frame rate
+FEW_FRAMES, MANY_FRAMES = 3, 30  # to measure a frame rate, if few agree with the claim or not
+MAX_AHEAD = 100_000_000  # bytes of frames read ahead for that
+MAX_TIMESTAMP = 1e15  # s; rounding is coarser than a frame beyond
 TOLERANCE = 1e-6  # of a frame, so that rounding of timestamps does not cost one
-MOST_DAMAGED = 100  # frames in a row; after more of them a video is at its end
-BELIEVED = 0.9  # of the frames that a video claims to have; many have a few less
+MAX_DAMAGED = 100  # frames in a row; after more of them a video is at its end
+COMPLETE = 0.9  # of the frames that a video claims to have; many have a few less
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s, each before a camera is opened again
 TIMEOUT = 10_000  # ms, for servers
 VIDEOS = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+MATROSKA = {".mkv", ".webm"}
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +65,10 @@ class Source(ABC):
     """A sequence of frames, to be read once and closed.
 
     Attributes:
-        live: Whether frames come at their own pace, so that who is slow misses some.
+        live: Whether frames come at their own pace, so that a slow reader misses some.
         fps: Frames per second, None if unknown.
-        num_frames: How many there are, None if unknown; a file's claim may be wrong.
-        num_dropped: How many could not be read, or came too fast.
+        num_frames: Number of frames, None if unknown; a file may state a wrong one.
+        num_dropped: Number of frames that could not be read, or came too fast.
     """
 
     live: bool = False
@@ -65,7 +85,7 @@ class Source(ABC):
         """
 
     def close(self) -> None:
-        """Let go of what the source holds; may be called again."""
+        """Release what the source holds; may be called again."""
 
     def __enter__(self: AnySource) -> AnySource:
         return self
@@ -75,106 +95,193 @@ class Source(ABC):
 
 
 def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
-    """Return the frames of a camera, stream, video, folder of pictures or sequence of arrays.
+    """Return the frames of a camera, stream, video, folder of images or sequence of arrays.
 
-    An http(s) address that ends like a video file is read as one, and no frame dropped; any
-    other address is live.
+    A text is first of all the name of a file or folder, if there is one. An http(s) address that
+    ends like a video file is read as one, without dropping frames; any other address is live. A
+    still image is a source of one frame.
 
     Args:
         source: As in `FrameSource`.
-        fps: Frames per second of pictures, which come without a time.
+        fps: Frames per second of images, which come without timestamps.
 
     Raises:
         SourceError: It cannot be opened.
-        ImageError: A folder or glob has no pictures.
+        ImageError: A folder or glob has no images, or a lone image cannot be read.
     """
-    if isinstance(source, str | os.PathLike):
-        source = os.fspath(source)
     match source:
         case Source():
             return source
-        case int():
-            return LiveSource(partial(open_capture, source), name=f"camera {source}")
+        case bool() | None:
+            raise SourceError(f"{source} is not a source; give a camera's number, a path, …")
+        case int() | Integral():  # NumPy's are of the second kind
+            number = int(source)
+            return LiveSource(partial(open_capture, number), name=f"camera {number}")
+        case os.PathLike():
+            return _open_path(os.fspath(source), fps)
+        case str() if os.path.exists(source):
+            return _open_path(source, fps)
         case str() if source.isdecimal():
             return open_source(int(source))
         case str() if "://" in source:
             suffix = Path(urlsplit(source).path).suffix.lower()
             if suffix in VIDEOS:
                 return VideoFile(source)
-            return LiveSource(partial(open_capture, source), name=source)
-        case str() if os.path.isdir(source) or (has_magic(source) and not os.path.exists(source)):
-            return Pictures(find_images([source]), fps=fps)
-        case str():
-            return VideoFile(source)
+            return LiveSource(partial(open_capture, source), name=printable(source))
+        case str() if not is_inline(source):
+            return _open_path(source, fps)
     return Pictures(source, fps=fps)
 
 
+def _open_path(path: str, fps: float) -> Source:
+    """Return the frames of a video, an image, or a folder or glob of images."""
+    if os.path.isdir(path) or (has_magic(path) and not os.path.exists(path)):
+        errors: list[ImageError] = []
+        images = find_images([path], on_error=errors.append)
+        if not images:
+            raise errors[0]
+        for error in errors:
+            logger.warning("%s", error)
+        return Pictures(images, fps=fps)
+    if _is_still_image(path):
+        return Pictures([load_image(path)], fps=fps)
+    return VideoFile(path)
+
+
+def _is_still_image(path: str) -> bool:
+    """Return whether a file is an image without animation, by its name and content."""
+    if not os.path.isfile(path) or (os.path.splitext(path)[1] and not IMAGE_SUFFIX.search(path)):
+        return False
+    try:
+        with open(path, "rb") as file:
+            start = file.read(100_000)
+            if detect_format(start) == "GIF":  # its second frame may begin anywhere
+                start += file.read(100_000_000)
+    except OSError:
+        return False  # the video reader says why
+    return detect_format(start) is not None and not is_animated(start)
+
+
 class Pictures(Source):
-    """Pictures or frames, one after the other; one that cannot be read is reported and left out.
+    """Images or frames, one after the other; one that cannot be read is reported and left out.
 
     Args:
-        pictures: Each as in `load_image`, or a `Frame` with its own time.
-        fps: Pictures per second.
+        pictures: Each as in `load_image`, or a `Frame` with its own timestamp.
+        fps: Images per second.
+
+    Raises:
+        SourceError: It is a single image, or nothing to iterate over.
+        OptionError: ``fps`` is out of range.
     """
 
     def __init__(self, pictures: Iterable[ImageSource | Frame], *, fps: float = FPS) -> None:
-        if not 0 < fps <= MOST_FPS:
-            raise OptionError(f"fps is {fps}; it must be above 0 and at most {MOST_FPS:g}")
+        if is_single_image(pictures) or isinstance(pictures, Frame):
+            name = printable(describe_source(pictures))
+            raise SourceError(f"{name}: a stream needs several pictures; use analyze()")
+        if not isinstance(pictures, Iterable):
+            raise SourceError(
+                f"{describe_source(pictures)} is not a source; give a camera's number, an "
+                "address, a path, or a sequence of pictures"
+            )
+        if not 0 < fps <= MAX_FPS:
+            raise OptionError(f"fps is {fps}; it must be above 0 and at most {MAX_FPS:g}")
         self._pictures = pictures
         self._period = 1 / fps
         self.fps = fps
         self.num_frames = len(pictures) if isinstance(pictures, Sized) else None
 
     def __iter__(self) -> Iterator[Frame]:
+        yield from check_frames(self._load())
+
+    def _load(self) -> Iterator[Frame]:
         for index, picture in enumerate(self._pictures):
-            if isinstance(picture, Frame):
-                yield picture
-                continue
             try:
-                yield Frame(load_image(picture), index, index * self._period)
+                if isinstance(picture, Frame):
+                    yield replace(picture, image=load_image(picture.image))
+                else:
+                    yield Frame(load_image(picture), index, index * self._period)
             except ImageError as error:
                 self.num_dropped += 1
                 logger.warning("picture %d is left out: %s", index, error)
 
 
 class VideoFile(Source):
-    """The frames of a video, none left out but those that cannot be decoded.
+    """All frames of a video, except for those that cannot be decoded.
+
+    The frame rate is the file's own if the timestamps of its first frames agree with it, and
+    else measured from them: the files of browsers, for example, state their clock of 1000 Hz.
 
     Args:
-        path: Of a file, or its http(s) address.
+        path: Path of a file, or its http(s) address.
 
     Raises:
-        SourceError: There is no such file, or it is no video that OpenCV can read.
+        SourceError: There is no such file, or it is not a video that OpenCV can read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._name = os.fspath(path)
-        if "://" not in self._name and not os.path.isfile(self._name):
-            raise SourceError(f"{self._name}: no such file")
-        self._capture = open_capture(self._name)
-        self.fps = _believe(self._capture.get(cv2.CAP_PROP_FPS), most=MOST_FPS)
+        address = os.fspath(path)
+        self._name = printable(describe_source(address))
+        if "://" not in address or os.path.exists(address):
+            if not os.path.isfile(address):
+                raise SourceError(
+                    f"{self._name}: {'not a file' if os.path.exists(address) else 'no such file'}"
+                )
+            address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
+        self._capture = open_capture(address)
+        self._first_pts = 0.0  # in frames
+        self._decoded = self._decode()
+        self._ahead: deque[tuple[int, BGRImage, float]] = deque()
+        claimed_fps = _believe(self._capture.get(cv2.CAP_PROP_FPS), most=MAX_FPS)
+        self.fps = self._measure_fps(claimed_fps)
         num_frames = _believe(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), most=2**31)
-        self.num_frames = None if num_frames is None else round(num_frames)
+        if num_frames is not None and self.fps == claimed_fps:
+            self.num_frames = round(num_frames)
+            if os.path.splitext(address)[1].lower() in MATROSKA:  # counted from time 0 to the end
+                self.num_frames -= min(round(max(self._first_pts, 0.0)), self.num_frames - 1)
 
     def __iter__(self) -> Iterator[Frame]:
         timestamp, last = -math.inf, -1
-        for index, image in self._decode():
-            position = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            step = (index - last) / (self.fps or FPS)  # some containers have no times
+        while decoded := self._next():
+            index, image, position = decoded
+            step = (index - last) / (self.fps or FPS)  # some containers have no timestamps
             timestamp = position if position > timestamp else timestamp + step
             last = index
             yield Frame(image, index, timestamp)
         if last < 0:
             raise SourceError(f"{self._name}: a video without a frame that can be decoded")
-        if self.num_frames and last + 1 < BELIEVED * self.num_frames:
+        if self.num_frames and last + 1 < COMPLETE * self.num_frames:
             logger.warning("%s ends after %d of %d frames", self._name, last + 1, self.num_frames)
 
     def close(self) -> None:
         """See the base class."""
         self._capture.release()
 
-    def _decode(self) -> Iterator[tuple[int, BGRImage]]:
-        """Yield the frames that can be decoded, with their numbers."""
+    def _next(self) -> tuple[int, BGRImage, float] | None:
+        return self._ahead.popleft() if self._ahead else next(self._decoded, None)
+
+    def _measure_fps(self, claimed: float | None) -> float | None:
+        """Return the claimed frame rate, or that of the first frames if they differ by half."""
+        measured = None
+        for num_frames in (FEW_FRAMES, MANY_FRAMES):
+            while len(self._ahead) < num_frames:
+                if sum(image.nbytes for _, image, _ in self._ahead) > MAX_AHEAD:
+                    break
+                decoded = next(self._decoded, None)
+                if decoded is None:
+                    break
+                self._ahead.append(decoded)
+            indices = np.array([index for index, _, _ in self._ahead])
+            steps = np.diff([position for _, _, position in self._ahead]) / np.diff(indices)
+            step = float(np.median(steps)) if len(steps) else 0.0
+            if step <= 0:  # no timestamps, or wrong ones
+                return claimed
+            measured = min(1 / step, MAX_FPS)
+            if claimed is not None and 0.5 <= claimed / measured <= 2:
+                return claimed
+        return measured
+
+    def _decode(self) -> Iterator[tuple[int, BGRImage, float]]:
+        """Yield number, image and time in seconds of each frame that can be decoded."""
         due = 0
         for index in count():
             ok, image = self._capture.read()
@@ -184,9 +291,12 @@ class VideoFile(Source):
                     logger.warning(
                         "%s: frames %d to %d cannot be decoded", self._name, due, index - 1
                     )
+                if due == 0:
+                    self._first_pts = self._capture.get(cv2.CAP_PROP_PTS)
                 due = index + 1
-                yield index, np.asarray(image, np.uint8)
-            elif index - due >= MOST_DAMAGED:
+                position = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                yield index, np.asarray(image, np.uint8), position
+            elif index - due >= MAX_DAMAGED:
                 return
 
 
@@ -221,7 +331,7 @@ class LiveSource(Source):
         self._pauses = pauses
         self._clock = clock
         self._capture = open_capture()
-        self.fps = _believe(self._capture.get(cv2.CAP_PROP_FPS), most=MOST_FPS)
+        self.fps = _believe(self._capture.get(cv2.CAP_PROP_FPS), most=MAX_LIVE_FPS)
         self._began = clock()
         self._thread = Thread(target=self._read_all, daemon=True)
         self._closing = Event()
@@ -332,34 +442,93 @@ def open_capture(address: int | str) -> cv2.VideoCapture:
     Raises:
         SourceError: It cannot be opened.
     """
-    if isinstance(address, str) and "://" in address:
+    if isinstance(address, int):
+        capture = cv2.VideoCapture(address)
+    elif "://" in address:
         timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
         options = [value for timeout in timeouts for value in (timeout, TIMEOUT)]
-        capture = cv2.VideoCapture(address, cv2.CAP_ANY, options)
+        capture = cv2.VideoCapture(printable(address), cv2.CAP_ANY, options)
     else:
-        capture = cv2.VideoCapture(address)
+        with _decodable_name(address) as path:
+            capture = cv2.VideoCapture(path)
     if not capture.isOpened():
         if isinstance(address, int):
             raise SourceError(f"camera {address} cannot be opened; is it there and not in use?")
-        raise SourceError(f"{address}: not a video or stream that OpenCV can read")
+        name = printable(describe_source(address))
+        raise SourceError(f"{name}: not a video or stream that OpenCV can read")
     return capture
 
 
+@contextmanager
+def _decodable_name(path: str) -> Iterator[str]:
+    """Give a file a name in UTF-8 for a moment, if it has none: another crashes OpenCV."""
+    if _is_unicode(path):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        suffix = os.path.splitext(path)[1]
+        link = os.path.join(folder, "video" + (suffix if _is_unicode(suffix) else ""))
+        try:
+            if not _is_unicode(link):
+                raise OSError("the temporary folder has such a name too")
+            os.symlink(path, link)
+        except OSError as error:
+            name = printable(describe_source(path))
+            raise SourceError(f"{name}: its name is not in UTF-8; rename it ({error})") from error
+        yield link
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a name has no bytes that Python could not decode (PEP 383)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_frames(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield the frames, their images in BGR.
+
+    Raises:
+        SourceError: Something is not a frame, or its timestamp is not a finite number or lies
+            before that of the frame before.
+        ImageError: A frame's image is not one.
+    """
+    last = -math.inf
+    for frame in frames:
+        if not isinstance(frame, Frame):
+            raise SourceError(f"a source yields {describe_source(frame)}; it must yield frames")
+        time_ = frame.timestamp
+        if not (isinstance(time_, Real) and abs(float(time_)) <= MAX_TIMESTAMP):  # nor NaN
+            raise SourceError(f"frame {frame.index}: {time_!r} is not a timestamp in seconds")
+        if time_ < last:
+            raise SourceError(
+                f"frame {frame.index}: its timestamp, {time_:g} s, lies before that of the frame "
+                f"before, {last:g} s"
+            )
+        last = time_
+        image = load_image(frame.image)
+        yield frame if image is frame.image else replace(frame, image=image)
+
+
 def thin_out(frames: Iterable[Frame], max_fps: float | None) -> Iterator[Frame]:
-    """Leave out frames that come faster than so many per second, by their timestamps.
+    """Check the frames, and leave out those that exceed a frame rate by their timestamps.
 
     Raises:
         OptionError: ``max_fps`` is not above 0.
+        SourceError: As in `check_frames`.
+        ImageError: As in `check_frames`.
     """
     if max_fps is not None and not max_fps > 0:
         raise OptionError(f"max_fps is {max_fps}; it must be above 0")
     slot = None
-    for frame in frames:
+    for frame in check_frames(frames):
         last, slot = slot, math.floor(frame.timestamp * max_fps + TOLERANCE) if max_fps else None
         if slot is None or slot != last:
             yield frame
 
 
 def _believe(value: float, *, most: float) -> float | None:
-    """Return what a driver claims, or None where it does not know."""
+    """Return a property of a capture, or None where the driver does not know it."""
     return value if 0 < value <= most else None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import struct
 import threading
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +17,7 @@ import pytest
 from scenes import frames, scene
 
 from faceattr.errors import ImageError, OptionError, SourceError
+from faceattr.images import load_image
 from faceattr.streaming import sources as module
 from faceattr.streaming.sinks import VideoSink
 from faceattr.streaming.sources import (
@@ -25,6 +29,8 @@ from faceattr.streaming.sources import (
     thin_out,
 )
 from faceattr.types import BGRImage, Frame
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
 
 
 def gray(level: int) -> BGRImage:
@@ -95,7 +101,11 @@ def test_a_video_without_frames_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [("no.mp4", None, "no such file"), ("bad.mp4", b"text", "not a video"), ("", None, "no such")],
+    [
+        ("no.mp4", None, "no such file"),
+        ("bad.mp4", b"text", "not a video"),
+        ("", None, "not a file"),
+    ],
 )
 def test_what_is_no_video_is_refused(
     tmp_path: Path, name: str, content: bytes | None, message: str
@@ -115,6 +125,253 @@ def test_a_folder_or_glob_gives_its_pictures_in_order(tmp_path: Path, pattern: s
         found = list(source)
     assert levels(found) == [10, 20, 30]
     assert [frame.timestamp for frame in found] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_source_that_exists_is_no_camera_and_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("2024").mkdir()
+    cv2.imwrite("2024/a.png", gray(10))
+    cv2.imwrite("7.png", gray(20))
+    make_video(Path("x.mp4"), 3).rename("99")
+    Path("7.png").rename("7")
+    assert levels(open_source("2024")) == [10]
+    assert levels(open_source("7")) == [20]
+    assert len(list(open_source("99"))) == 3
+    with pytest.raises(SourceError, match="98: no such file"):
+        open_source(Path("98"))
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "name", ["12:30.mp4", "file:a.mp4", "pipe:0.mp4", "-i.mp4", "%03d.mp4", "concat:a|b.mp4"]
+)
+def test_a_colon_in_a_name_is_no_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_video(Path("x.mp4"), 3).rename(name)
+    assert len(list(open_source(name))) == 3
+
+
+@needs_posix
+@pytest.mark.parametrize("name", [b"caf\xe9.mp4", b"\xff.mp4", b"film.\xe9", b"\xe9/film.mp4"])
+def test_a_name_that_is_not_utf8_is_read(tmp_path: Path, name: bytes) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.rename(make_video(tmp_path / "x.mp4", 3), path)
+    except OSError:
+        pytest.skip("no such names here")
+    assert len(list(open_source(os.fsdecode(path)))) == 3
+
+
+@needs_posix
+def test_a_name_that_is_not_utf8_is_refused_without_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise PermissionError("no links here")
+
+    path = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9.mp4"))
+    try:
+        os.rename(make_video(tmp_path / "x.mp4", 3), path)
+    except OSError:
+        pytest.skip("no such names here")
+    monkeypatch.setattr(os, "symlink", refuse)
+    with pytest.raises(SourceError, match=r"caf.+: its name is not in UTF-8; rename it \(no links"):
+        open_source(path)
+
+
+def test_a_video_in_deep_folders_is_read(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*(letter * 200 for letter in "abcdefghij"))
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        pytest.skip("no such names here")
+    assert len(list(open_source(make_video(tmp_path / "x.mp4", 3).rename(folder / "x.mp4")))) == 3
+
+
+@pytest.mark.parametrize(
+    "source", [None, True, 1.5, np.bool_(True), object(), gray(1), gray(1)[..., 0], b"GIF89a"]
+)
+def test_what_is_not_a_source_is_refused(source: Any) -> None:
+    with pytest.raises(SourceError, match=r"not a source|a stream needs several pictures"):
+        open_source(source)
+
+
+def test_a_number_of_numpy_is_a_camera() -> None:
+    with pytest.raises(SourceError, match="camera 99 cannot be opened"):
+        open_source(np.int64(99))
+
+
+def test_one_picture_is_not_taken_apart(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), gray(1))
+    inline = "data:image/png;base64," + b64encode(path.read_bytes()).decode()
+    with path.open("rb") as file:
+        for picture in (gray(1), path.read_bytes(), bytearray(9), str(path), path, file, inline):
+            with pytest.raises(
+                SourceError, match=r"a stream needs several pictures; use analyze\("
+            ):
+                Pictures(picture)  # type: ignore[arg-type]
+    assert levels(open_source(np.stack([gray(1), gray(2)]))) == [1, 2]
+    assert levels(open_source(np.stack([gray(1), gray(2)])[..., 0])) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.gif", "a.webp", "a"])
+def test_a_lone_picture_is_read_as_by_load_image(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    data = cv2.imencode(path.suffix or ".jpg", scene((30, 10)))[1]
+    data.tofile(path)
+    with open_source(path, fps=10) as source:
+        assert (source.num_frames, source.fps) == (1, 10)
+        (frame,) = source
+    np.testing.assert_array_equal(frame.image, load_image(path))
+    data[: len(data) // 2].tofile(path)
+    with pytest.raises(ImageError):
+        open_source(path)
+
+
+def test_an_animation_is_a_video(tmp_path: Path) -> None:
+    animation = cv2.Animation()
+    animation.frames = [gray(value) for value in (40, 240, 80)]
+    animation.durations = [100] * 3
+    for suffix in (".gif", ".png"):
+        path = tmp_path / f"a{suffix}"
+        cv2.imencodeanimation(suffix, animation)[1].tofile(path)
+        assert isinstance(open_source(path), VideoFile)
+        assert levels(open_source(path)) == pytest.approx([40, 240, 80], abs=3)
+
+
+def test_an_unreadable_subfolder_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "closed").mkdir()
+    cv2.imwrite(str(tmp_path / "a.png"), gray(10))
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert levels(open_source(tmp_path)) == [10]
+    assert "closed: the folder cannot be read: Permission denied" in caplog.text
+
+
+def element(name: str, body: bytes) -> bytes:
+    """Return an element of a Matroska file."""
+    return bytes.fromhex(name) + (len(body) | 1 << 56).to_bytes(8, "big") + body
+
+
+def number(name: str, value: int) -> bytes:
+    return element(name, value.to_bytes(4, "big"))
+
+
+def make_matroska(
+    path: Path, seconds: Iterable[float], *, tick: float = 0.0, duration: float = 0.0
+) -> Path:
+    """Write a frame at each time, with a duration per frame and in all where they are not 0."""
+    track = number("D7", 1) + number("73C5", 1) + number("83", 1) + element("86", b"V_MJPEG")
+    if tick:
+        track += number("23E383", round(1e9 * tick))
+    size = element("E0", number("B0", 64) + number("BA", 48))
+    info = number("2AD7B1", 1_000_000) + element("4D80", b"x") + element("5741", b"x")
+    if duration:
+        info += element("4489", struct.pack(">d", 1000 * duration))
+    clusters = b""
+    for index, moment in enumerate(seconds):
+        data = cv2.imencode(".jpg", gray(80 + index))[1].tobytes()
+        block = element("A3", b"\x81\0\0\x80" + data)
+        clusters += element("1F43B675", number("E7", round(1000 * moment)) + block)
+    head = number("4287", 4) + number("4285", 2)
+    path.write_bytes(
+        element("1A45DFA3", element("4282", b"matroska") + head)
+        + element(
+            "18538067", element("1549A966", info) + element("1654AE6B", element("AE", track + size))
+            + clusters,
+        )
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("duration", [0.0, 1.0])
+def test_a_frame_rate_far_from_the_timestamps_is_measured(tmp_path: Path, duration: float) -> None:
+    seconds = np.arange(30) / 30
+    path = make_matroska(tmp_path / "a.mkv", seconds, tick=0.001, duration=duration)
+    with VideoFile(path) as source:
+        assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == 1000
+        assert source.fps == pytest.approx(30, abs=0.5)
+        assert source.num_frames is None
+        found = list(source)
+    assert levels(found) == list(range(80, 110))
+    assert [frame.timestamp for frame in found] == pytest.approx(seconds, abs=0.001)
+
+
+def test_a_pause_at_the_start_does_not_change_the_frame_rate(tmp_path: Path) -> None:
+    seconds = [0.0, *np.arange(2, 3, 0.04)]
+    with VideoFile(make_matroska(tmp_path / "a.mkv", seconds, tick=0.04)) as source:
+        assert source.fps == 25
+        assert len(list(source)) == len(seconds)
+
+
+def test_a_video_that_starts_late_is_complete(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 100 + np.arange(25) / 25
+    path = make_matroska(tmp_path / "a.mkv", seconds, tick=0.04, duration=101.0)
+    with VideoFile(path) as source:
+        assert source.num_frames == pytest.approx(25, abs=1)
+        assert len(list(source)) == 25
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "message"),
+    [
+        ([0.0, np.nan], "frame 1: nan is not a timestamp in seconds"),
+        ([np.nan], "frame 0: nan is not"),
+        ([0.0, np.inf], "frame 1: inf is not"),
+        ([0.0, 1e300], "frame 1: 1e.300 is not"),
+        ([0.0, None], "frame 1: None is not"),
+        ([0.0, "1"], "frame 1: '1' is not"),
+        ([5.0, 4.5], "frame 1: its timestamp, 4.5 s, lies before that of the frame before, 5 s"),
+    ],
+)
+def test_frames_with_wrong_timestamps_are_refused(timestamps: list[Any], message: str) -> None:
+    own = [Frame(gray(0), index, time) for index, time in enumerate(timestamps)]
+    with pytest.raises(SourceError, match=message):
+        list(Pictures(own))
+    for max_fps in (None, 10):
+        with pytest.raises(SourceError, match=message):
+            list(thin_out(own, max_fps))
+
+
+def test_frames_may_share_a_timestamp() -> None:
+    own = [Frame(gray(0), index, np.float32(1)) for index in range(2)]
+    assert list(thin_out(own, None)) == own
+
+
+@pytest.mark.parametrize(
+    "image",
+    [gray(9)[..., 0], gray(9)[..., :1], gray(9) / 255, np.dstack([gray(9), gray(9)[..., 0]])],
+)
+def test_a_frame_of_another_form_becomes_bgr(image: Any) -> None:
+    for found in (Pictures([Frame(image, 0, 0.0)]), thin_out([Frame(image, 0, 0.0)], None)):
+        (frame,) = found
+        np.testing.assert_array_equal(frame.image, gray(9))
+
+
+def test_a_frame_without_an_image_is_refused_or_left_out() -> None:
+    bad: Any = [Frame(gray(1), 0, 0.0), Frame(np.full((2, 2), np.nan), 1, 1.0)]
+    assert len(list(Pictures(bad))) == 1
+    with pytest.raises(ImageError, match="values from nan"):
+        list(thin_out(bad, None))
+    with pytest.raises(SourceError, match=r"a source yields <array .+>; it must yield frames"):
+        list(thin_out([gray(1)], None))  # type: ignore[list-item]
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
