@@ -1,0 +1,1 @@
+"""Two installed versions of faceattr, measured in turn."""
