@@ -355,6 +355,8 @@ def evaluate_analyzer(
     from faceattr.evaluation.evaluate import evaluate
     from faceattr.evaluation.tables import tables_of
 
+    if save:
+        import faceattr.evaluation.plots  # noqa: F401  # fail before the work without Matplotlib
     pictures = PictureFolder(save) if save else None
     attribute = analyzers.get(action).attribute
     labelled = load_labelled_set(data, attribute=attribute, split=split)
