@@ -18,7 +18,7 @@ import numpy as np
 from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
 from faceattr.evaluation.datasets import LabelledSet
-from faceattr.evaluation.evaluate import Evaluation, answer_each, judge
+from faceattr.evaluation.evaluate import Evaluation, answer_each, score
 from faceattr.evaluation.tables import Table, summary
 from faceattr.images import load_image
 from faceattr.networks import graph
@@ -52,12 +52,12 @@ class Served:
     agreement: float | None
 
     def tables(self) -> Iterator[Table]:
-        """Yield one table for each source of truth."""
+        """Yield one table for each source of ground truth."""
         same = "" if self.agreement is None else f", the same label on {self.agreement:.1%}"
-        for name in self.direct.truths:
+        for name in self.direct.ground_truth:
             ways = {"the crop itself": self.direct, "the whole pipeline": self.whole}
             yield summary(
-                {way: evaluation.truths[name].report for way, evaluation in ways.items()},
+                {way: evaluation.ground_truth[name].report for way, evaluation in ways.items()},
                 title=f"served by the whole pipeline, against {name}: a face found on "
                 f"{self.whole.found / self.whole.pictures:.1%} of the pictures{same}",
                 first="way",
@@ -88,8 +88,8 @@ def served(action: str, data: LabelledSet, *, attribute: str) -> Served:
         if isinstance(one, Classification) and isinstance(other, Classification)
     ]
     return Served(
-        direct=judge(directly, data),
-        whole=judge(through, data),
+        direct=score(directly, data),
+        whole=score(through, data),
         agreement=statistics.mean(same) if same else None,
     )
 

@@ -706,7 +706,7 @@ def _save_charts(evaluation: Evaluation, action: str, pictures: PictureFolder) -
     from faceattr.evaluation.metrics import ClassificationReport
     from faceattr.evaluation.plots import draw_confusion
 
-    for name, truth in evaluation.truths.items():
+    for name, truth in evaluation.ground_truth.items():
         if not isinstance(truth.report, ClassificationReport):
             raise OptionError(f"--save is for confusion matrices, and {action} gives estimates")
         title = f"{action} on {evaluation.data}, against {name}"

@@ -1,1 +1,1 @@
-"""How good an analyzer is on labelled pictures."""
+"""Accuracy of analyzers on labelled images."""

@@ -1,4 +1,4 @@
-"""Labelled pictures, in the forms in which they are kept."""
+"""Read labelled images from folders, CSV files and the archives of well-known sets."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from numpy.typing import NDArray
 from faceattr.errors import OptionError, describe_unknown
 from faceattr.images import ImageSource, find_images
 
-Truths: TypeAlias = Sequence[str | float | None]
-"""What is true of each picture: a label or a number; None if it is not known."""
+GroundTruth: TypeAlias = Sequence[str | float | None]
+"""The true label or number of each image; None where it is unknown."""
 
 FER_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-FER_COLUMNS = ("emotion", "pixels", "Usage")  # of FER2013's csv file
-FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)  # of each of these labels in the FER+ votes
+FER_COLUMNS = ("emotion", "pixels", "Usage")  # of FER2013's CSV file
+FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)  # column of each of these labels in the FER+ votes
 UTKFACE_SPLITS = ("train", "validation")
-GENDERS = ("man", "woman")
-RACES = ("white", "black", "asian", "indian", "others")
+UTKFACE_GENDERS = ("man", "woman")  # in the order of its codes
+UTKFACE_RACES = ("white", "black", "asian", "indian", "others")
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_")  # age_gender_race_date.jpg
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
-    """Pictures of one person each, and what is true of them.
+    """Images of one person each, and their ground truth.
 
     Attributes:
-        name: What to call it.
-        pictures: N pictures.
-        truths: What is true of each picture, by who says so.
-        groups: Group to which each picture belongs, by what they are grouped by.
-        are_crops: Whether the pictures are cut to the face already.
+        name: Name of the set in tables.
+        pictures: N images.
+        ground_truth: What each source of ground truth says of each image, by the source's name.
+        groups: The group to which each image belongs, by the name of the grouping.
+        are_crops: Whether the images are cropped to the face already.
     """
 
     name: str
     pictures: Sequence[ImageSource]
-    truths: Mapping[str, Truths]
+    ground_truth: Mapping[str, GroundTruth]
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     are_crops: bool = False
 
@@ -52,21 +52,21 @@ class LabelledSet:
 
 
 def load_labelled_set(path: Path, *, attribute: str, split: str | None = None) -> LabelledSet:
-    """Return the pictures of a file or folder with what is true of one attribute.
+    """Return the images of a file or folder with their ground truth for one attribute.
 
-    It may be a folder with one folder of pictures per label; a folder of pictures with
-    UTKFace's names; a CSV file with the columns path (from the file's folder) and label or the
-    attribute's name, where further columns are groups; FER2013's CSV file; FER2013 or UTKFace
+    Supported are a folder with one folder of images per label; a folder of images named as in
+    UTKFace; a CSV file with the columns ``path`` (relative to the file) and ``label`` or the
+    attribute's name, whose other columns are groupings; FER2013's CSV file; FER2013 or UTKFace
     as npz files.
 
     Args:
         path: The file or folder.
-        attribute: What is wanted, for example ``"age"``.
+        attribute: Name of the attribute, for example ``"age"``.
         split: Part of the set; None for all of it.
 
     Raises:
         OptionError: It is none of these, or it has no such attribute or split.
-        ImageError: The folder has no pictures.
+        ImageError: The folder has no images.
     """
     if path.is_dir():
         return _read_folder(path, attribute, split)
@@ -77,14 +77,14 @@ def load_labelled_set(path: Path, *, attribute: str, split: str | None = None) -
             return _read_csv(path, attribute, split)
         case ".npz":
             return _read_npz(path, attribute, split)
-    raise OptionError(f"{path}: not a labelled set; it can be a folder, a .csv or a .npz file")
+    raise OptionError(f"{path}: not a labelled set, which is a folder, a .csv or a .npz file")
 
 
 def ferplus_majority(votes: NDArray[np.integer]) -> NDArray[np.int_]:
-    """Return the index of the label with more than half of all votes; -1 if none has.
+    """Return the index of the label with more than half of all votes, or -1 if there is none.
 
     Args:
-        votes: (N, 10) votes in the order of FER+.
+        votes: (N, 10) votes in FER+'s order of columns.
     """
     seven = votes[:, FERPLUS_COLUMNS].astype(int)
     return np.where(2 * seven.max(axis=1) > votes.sum(axis=1), seven.argmax(axis=1), -1)
@@ -95,17 +95,16 @@ def _read_folder(path: Path, attribute: str, split: str | None) -> LabelledSet:
         raise OptionError(f"{path}: a folder has no splits; name the folder of the split instead")
     pictures = find_images([path])
     matches = [(name, match) for name in pictures if (match := UTKFACE_NAME.match(Path(name).name))]
-    if 2 * len(matches) > len(pictures):  # some of UTKFace's names are incomplete
-        facts = np.array([match.groups() for _, match in matches], int)
-        return _utkface(path, [name for name, _ in matches], facts, attribute)
-    labels = [_first_folder(Path(name).relative_to(path)) for name in pictures]
+    if 2 * len(matches) > len(pictures):  # a few of UTKFace's own names are incomplete
+        codes = np.array([match.groups() for _, match in matches], int)
+        return _utkface(path, [name for name, _ in matches], codes, attribute)
+    folders = [Path(name).relative_to(path).parts[:-1] for name in pictures]
+    labels = [parts[0] if parts else None for parts in folders]
     if not any(labels):
-        raise OptionError(f"{path}: neither has a folder per label nor UTKFace's names of pictures")
+        raise OptionError(
+            f"{path}: neither has one folder per label nor pictures named as in UTKFace"
+        )
     return LabelledSet(path.name, pictures, {"folders": labels})
-
-
-def _first_folder(path: Path) -> str | None:
-    return path.parts[0] if len(path.parts) > 1 else None
 
 
 def _read_csv(path: Path, attribute: str, split: str | None) -> LabelledSet:
@@ -115,15 +114,17 @@ def _read_csv(path: Path, attribute: str, split: str | None) -> LabelledSet:
     if "path" not in header:
         header, rows = ["path", "label"], [header, *rows]
     columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
-    truth = attribute if attribute in columns else "label"
-    if truth not in columns:
-        raise OptionError(f"{path}: no column {attribute!r} or 'label', only {', '.join(header)}")
+    source = attribute if attribute in columns else "label"
+    if source not in columns:
+        raise OptionError(
+            f"{path}: has no column {attribute!r} or 'label', only {', '.join(header)}"
+        )
     chosen = _rows_of(path, columns.pop("split", [""] * len(rows)), split)
     columns = {name: [values[row] for row in chosen] for name, values in columns.items()}
     return LabelledSet(
         path.name,
         [path.parent / name for name in columns.pop("path")],
-        {truth: columns.pop(truth)},
+        {source: columns.pop(source)},
         groups=columns,
     )
 
@@ -157,18 +158,18 @@ def _read_fer_csv(
     try:
         return LabelledSet(
             path.name,
-            [_to_picture(row[pixels]) for row in chosen],
+            [_to_image(row[pixels]) for row in chosen],
             {"fer2013": [FER_LABELS[int(row[emotion])] for row in chosen]},
             are_crops=True,
         )
     except (IndexError, OverflowError, ValueError) as error:
-        raise OptionError(f"{path}: is not as FER2013 is: {error}") from error
+        raise OptionError(f"{path}: does not have the form of FER2013: {error}") from error
 
 
-def _to_picture(text: str) -> NDArray[np.uint8]:
-    """Return the square gray picture of FER2013's column ``pixels``."""
-    px = np.array(text.split(), np.uint8)
-    return px.reshape(isqrt(px.size), isqrt(px.size))
+def _to_image(text: str) -> NDArray[np.uint8]:
+    """Return the square gray image in FER2013's column ``pixels``."""
+    pixels = np.array(text.split(), np.uint8)
+    return pixels.reshape(isqrt(pixels.size), isqrt(pixels.size))
 
 
 def _read_npz(path: Path, attribute: str, split: str | None) -> LabelledSet:
@@ -181,7 +182,7 @@ def _read_npz(path: Path, attribute: str, split: str | None) -> LabelledSet:
         return _read_fer_npz(path, arrays, attribute, split)
     if {"webp", "offset", "age", "gender", "race", "split"} <= arrays.keys():
         return _read_utkface_npz(path, arrays, attribute, split)
-    raise OptionError(f"{path}: neither FER2013 nor UTKFace; it has {', '.join(arrays)}")
+    raise OptionError(f"{path}: is neither FER2013 nor UTKFace; its arrays are {', '.join(arrays)}")
 
 
 def _read_fer_npz(
@@ -207,29 +208,31 @@ def _read_utkface_npz(
     chosen = _rows_of(path, [UTKFACE_SPLITS[index] for index in arrays["split"]], split)
     webp, offset = arrays["webp"].tobytes(), arrays["offset"].tolist()
     pictures = [webp[offset[row] : offset[row + 1]] for row in chosen]
-    facts = np.column_stack([arrays[name][chosen] for name in ("age", "gender", "race")])
-    return _utkface(path, pictures, facts, attribute, are_crops=True)
+    codes = np.column_stack([arrays[name][chosen] for name in ("age", "gender", "race")])
+    return _utkface(path, pictures, codes, attribute, are_crops=True)
 
 
 def _utkface(
     path: Path,
     pictures: Sequence[ImageSource],
-    facts: NDArray[np.integer],
+    codes: NDArray[np.integer],
     attribute: str,
     *,
     are_crops: bool = False,
 ) -> LabelledSet:
-    """Return the set of N pictures whose age, gender and race are (N, 3) facts."""
-    ages, genders, races = facts.T.tolist()
-    gender, race = [GENDERS[index] for index in genders], [RACES[index] for index in races]
-    truths: dict[str, Truths] = {
+    """Return the set of N images with the (N, 3) codes of age, gender and race."""
+    ages, genders, races = codes.T.tolist()
+    gender = [UTKFACE_GENDERS[code] for code in genders]
+    race = [UTKFACE_RACES[code] for code in races]
+    ground_truth: dict[str, GroundTruth] = {
         "age": ages,
         "gender": gender,
         "race": [None if name == "others" else name for name in race],
     }
-    _check_attribute(path, attribute, list(truths))
+    _check_attribute(path, attribute, list(ground_truth))
     groups = {"age": [_decade(age) for age in ages], "gender": gender, "race": race}
-    return LabelledSet(path.name, pictures, {"utkface": truths[attribute]}, groups, are_crops)
+    source = {"utkface": ground_truth[attribute]}
+    return LabelledSet(path.name, pictures, source, groups, are_crops)
 
 
 def _decade(age: int) -> str:
@@ -238,7 +241,7 @@ def _decade(age: int) -> str:
 
 def _check_attribute(path: Path, attribute: str, known: Sequence[str]) -> None:
     if attribute not in known:
-        raise OptionError(f"{path} says nothing of {attribute}, only of {', '.join(known)}")
+        raise OptionError(f"{path} has no {attribute!r}, only {', '.join(known)}")
 
 
 def _rows_of(path: Path, splits: Sequence[str], split: str | None) -> list[int]:

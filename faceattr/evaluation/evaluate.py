@@ -1,4 +1,4 @@
-"""An analyzer on a labelled set: what it answers, and how well that fits the truth."""
+"""Run an analyzer on a labelled set and compare its answers with the ground truth."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from faceattr.errors import OptionError, describe_unknown
-from faceattr.evaluation.datasets import LabelledSet, Truths
+from faceattr.evaluation.datasets import GroundTruth, LabelledSet
 from faceattr.evaluation.metrics import Report, report_classes, report_estimates
 from faceattr.labels import LabelChoice, to_groups
 from faceattr.pipeline import Pipeline
@@ -20,31 +20,44 @@ from faceattr.types import Attribute, Classification, Estimate
 logger = logging.getLogger(__name__)
 
 BATCH = 64  # crops that go through an analyzer at once
+OTHER = "other"  # label of what is in none of the groups of labels
 
 Answer: TypeAlias = Attribute | None
-"""What was read off a picture; None if nobody was found there."""
-
-Targets: TypeAlias = Sequence[float | None]
-"""What is true of each picture, as a number or the index of a label; None if not known."""
+"""What was read from an image; None if no face was found in it."""
 
 Pair: TypeAlias = tuple[Attribute, float]
-"""An answer and its target."""
+"""An answer and its target: the true number, or the index of the true label."""
 
 Progress: TypeAlias = Callable[[Iterable[Answer]], Iterable[Answer]]
-"""Shows how far it is, and passes on what it is given."""
+"""Shows progress while it passes on the answers that it is given."""
+
+
+class Targets(NamedTuple):
+    """Ground truth in the form of the answers.
+
+    Attributes:
+        values: The true number of each image, or the index of its true label; None if unknown.
+        left_out: Whether the true label of each image is in none of the groups of labels.
+    """
+
+    values: Sequence[float | None]
+    left_out: Sequence[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Answers against what one source says is true.
+    """Answers against the ground truth of one source.
 
     Attributes:
-        report: Figures of all pictures of which that is known.
-        groups: Figures of each group, by what the pictures are grouped by.
+        report: Figures of all images whose ground truth is known.
+        groups: Figures of each group of images, by the column that groups them.
+        left_out: Number of images whose true label is in none of the groups of labels. They
+            count as the label ``other`` if the answers have it, and as nothing otherwise.
     """
 
     report: Report
     groups: Mapping[str, Mapping[str, Report]] = field(default_factory=dict)
+    left_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures in JSON's own types."""
@@ -52,24 +65,24 @@ class Comparison:
             key: {name: report.to_dict() for name, report in reports.items()}
             for key, reports in self.groups.items()
         }
-        return {**self.report.to_dict(), "groups": groups}
+        return {**self.report.to_dict(), "left_out": self.left_out, "groups": groups}
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How well the answers on a labelled set fit.
+    """Answers on a labelled set against its ground truth.
 
     Attributes:
         data: Name of the set.
-        pictures: How many there are.
-        found: On how many of them somebody was found.
-        truths: The figures, by who says what is true.
+        pictures: Number of images.
+        found: Number of images in which a face was found.
+        ground_truth: The comparison with each source of ground truth, by its name.
     """
 
     data: str
     pictures: int
     found: int
-    truths: Mapping[str, Comparison]
+    ground_truth: Mapping[str, Comparison]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures in JSON's own types."""
@@ -77,7 +90,7 @@ class Evaluation:
             "data": self.data,
             "pictures": self.pictures,
             "found": self.found,
-            "truths": {name: truth.to_dict() for name, truth in self.truths.items()},
+            "ground_truth": {name: one.to_dict() for name, one in self.ground_truth.items()},
         }
 
 
@@ -89,26 +102,26 @@ def evaluate(
     labels: LabelChoice | None = None,
     progress: Progress = iter,
 ) -> Evaluation:
-    """Compare what a pipeline reads off pictures with what is true of them.
+    """Run a pipeline on a labelled set and compare its answers with the ground truth.
 
     Args:
         pipeline: Has an analyzer of the attribute.
-        data: Pictures and truths.
+        data: Images and ground truth.
         attribute: What to compare.
-        labels: Those of the pipeline, if it has its own; pictures of others are left out.
-        progress: Shows how far it is.
+        labels: The labels or groups of labels that the pipeline was given, if any.
+        progress: Shows progress while it passes on the answers.
 
     Raises:
-        OptionError: The truth has another form than the answers, or there is nothing to compare.
+        OptionError: The ground truth does not fit the answers, or there is nothing to compare.
     """
     (anybody,) = pipeline.analyze_crops([np.full((8, 8), 128)])
-    for truths in data.truths.values():  # before the work, which may take long
-        _to_targets(truths, anybody[attribute], labels, data.name)
-    return judge(list(progress(answer_each(pipeline, data, attribute))), data, labels=labels)
+    for ground_truth in data.ground_truth.values():  # fail before the work, which may take long
+        _to_targets(ground_truth, _labels_of(anybody[attribute]), labels, data.name)
+    return score(list(progress(answer_each(pipeline, data, attribute))), data, labels=labels)
 
 
 def answer_each(pipeline: Pipeline, data: LabelledSet, attribute: str) -> Iterator[Answer]:
-    """Yield what the pipeline reads off each picture, if it is no crop, off the surest face."""
+    """Yield the attribute of each image's most confident face, or of each crop."""
     faces = _read_crops(pipeline, data) if data.are_crops else _read_pictures(pipeline, data)
     return (face.get(attribute) for face in faces)
 
@@ -126,16 +139,17 @@ def _read_pictures(pipeline: Pipeline, data: LabelledSet) -> Iterator[Mapping[st
         yield result.faces[0].attributes if result.faces else {}
 
 
-def judge(
+def score(
     answers: Sequence[Answer], data: LabelledSet, *, labels: LabelChoice | None = None
 ) -> Evaluation:
-    """Compare answers with what is true.
+    """Compare answers with the ground truth.
 
-    A picture without an answer or a truth counts for nothing but `Evaluation.found`.
+    An image without an answer or without ground truth is only counted in `Evaluation.pictures`
+    and `Evaluation.found`.
 
     Args:
-        answers: One per picture, of one form.
-        data: Pictures and truths.
+        answers: One per image, all of the same form.
+        data: Images and ground truth.
         labels: As in `evaluate`.
 
     Raises:
@@ -143,57 +157,89 @@ def judge(
     """
     found = [answer for answer in answers if answer is not None]
     if not found:
-        raise OptionError(f"{data.name}: there is a face on none of the pictures")
+        raise OptionError(f"{data.name}: no face was found in any of the pictures")
     targets = {
-        name: _to_targets(truths, found[0], labels, data.name)
-        for name, truths in data.truths.items()
+        name: _to_targets(ground_truth, _labels_of(found[0]), labels, data.name)
+        for name, ground_truth in data.ground_truth.items()
     }
     return Evaluation(
         data.name,
         pictures=len(data),
         found=len(found),
-        truths={name: _compare(answers, truth, data) for name, truth in targets.items()},
+        ground_truth={name: _compare(answers, one, data) for name, one in targets.items()},
     )
 
 
-def _to_targets(truths: Truths, form: Attribute, labels: LabelChoice | None, name: str) -> Targets:
-    """Return the truths as numbers or indices of labels."""
-    if not isinstance(form, Classification):
-        return [None if truth is None else _to_number(truth, name) for truth in truths]
-    known = list(form.scores)
+def _labels_of(answer: Attribute) -> Sequence[str] | None:
+    return list(answer.scores) if isinstance(answer, Classification) else None
+
+
+def _to_targets(
+    ground_truth: GroundTruth,
+    answered: Sequence[str] | None,
+    labels: LabelChoice | None,
+    name: str,
+) -> Targets:
+    """Return ground truth in the form of the answers.
+
+    Args:
+        ground_truth: A label or number per image.
+        answered: The labels of the answers, after grouping; None for numbers.
+        labels: The groups of labels, if any.
+        name: Of the set, for messages.
+
+    Raises:
+        OptionError: A label is unknown, or is not a number where the answers are.
+    """
+    if answered is None:
+        numbers = [None if truth is None else _to_number(truth, name) for truth in ground_truth]
+        return Targets(numbers, [False] * len(numbers))
+    position = {label: index for index, label in enumerate(answered)}
+    groups = {label: (label,) for label in answered} if labels is None else to_groups(labels)
     index = {
-        member.casefold(): position
-        for position, members in enumerate(to_groups(known if labels is None else labels).values())
+        member.casefold(): position[group]
+        for group, members in groups.items()
         for member in members
     }
-    for truth in dict.fromkeys(truths) if labels is None else ():
-        if truth is not None and str(truth).casefold() not in index:
-            raise OptionError(f"{name}: {describe_unknown('label', str(truth), known)}")
-    return [None if truth is None else index.get(str(truth).casefold()) for truth in truths]
+    texts = [None if truth is None else str(truth).casefold() for truth in ground_truth]
+    is_missing = [text is not None and text not in index for text in texts]
+    if labels is None and any(is_missing):
+        unknown = str(ground_truth[is_missing.index(True)])
+        raise OptionError(f"{name}: {describe_unknown('label', unknown, answered)}")
+    return Targets(
+        [None if text is None else index.get(text, position.get(OTHER)) for text in texts],
+        is_missing,
+    )
 
 
 def _to_number(truth: str | float, name: str) -> float:
     try:
         return float(truth)
     except ValueError as error:
-        raise OptionError(f"{name}: {truth!r} is no number, as the answers are") from error
+        raise OptionError(
+            f"{name}: {truth!r} is not a number, but the analyzer gives numbers"
+        ) from error
 
 
 def _compare(answers: Sequence[Answer], targets: Targets, data: LabelledSet) -> Comparison:
-    """Return the figures of the answers, together and for each group."""
+    """Return the figures of all answers and of each group of images."""
     pairs = {
         row: (answer, target)
-        for row, (answer, target) in enumerate(zip(answers, targets, strict=True))
+        for row, (answer, target) in enumerate(zip(answers, targets.values, strict=True))
         if answer is not None and target is not None
     }
     if not pairs:
-        raise OptionError(f"{data.name}: no picture has both a face and a known truth")
-    groups = {key: _grouped(pairs, names) for key, names in data.groups.items()}
-    return Comparison(_report(list(pairs.values())), groups)
+        raise OptionError(f"{data.name}: no picture has both a face and a known ground truth")
+    answered = zip(answers, targets.left_out, strict=True)
+    return Comparison(
+        _report(list(pairs.values())),
+        {key: _report_groups(pairs, names) for key, names in data.groups.items()},
+        left_out=sum(is_left_out for answer, is_left_out in answered if answer is not None),
+    )
 
 
-def _grouped(pairs: Mapping[int, Pair], names: Sequence[str]) -> dict[str, Report]:
-    """Return the figures of each group, in the order of their names."""
+def _report_groups(pairs: Mapping[int, Pair], names: Sequence[str]) -> dict[str, Report]:
+    """Return the figures of each group of images, in the order of the groups' names."""
     members: dict[str, list[Pair]] = {}
     for row, pair in pairs.items():
         members.setdefault(names[row], []).append(pair)
@@ -201,16 +247,16 @@ def _grouped(pairs: Mapping[int, Pair], names: Sequence[str]) -> dict[str, Repor
 
 
 def _report(pairs: Sequence[Pair]) -> Report:
-    truth = np.array([target for _, target in pairs])
+    targets = np.array([target for _, target in pairs])
     classified = [answer for answer, _ in pairs if isinstance(answer, Classification)]
     if classified:
         scores = np.array([list(answer.scores.values()) for answer in classified])
-        return report_classes(scores, truth.astype(int), list(classified[0].scores))
+        return report_classes(scores, targets.astype(int), list(classified[0].scores))
     estimated = [answer for answer, _ in pairs if isinstance(answer, Estimate)]
     std = [answer.std for answer in estimated if answer.std is not None]
     return report_estimates(
         np.array([answer.value for answer in estimated]),
-        truth,
+        targets,
         estimated[0].unit,
         std=np.array(std) if std else None,
     )

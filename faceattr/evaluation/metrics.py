@@ -1,4 +1,4 @@
-"""How well answers fit what is true."""
+"""Accuracy, confusion, calibration and errors of answers against the ground truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-CUMULATIVE = (1, 3, 5, 10)  # largest errors of which the share is reported
+CUMULATIVE = (1, 3, 5, 10)  # sizes of errors up to which the share is reported
 CALIBRATION_BINS = 10
 
 
@@ -17,13 +17,12 @@ CALIBRATION_BINS = 10
 class ClassificationReport:
     """Figures of classifications.
 
-    A share of nothing is 0.
+    Shares of no answers at all are 0.
 
     Attributes:
         labels: C labels.
-        confusion: (C, C) counts: a row is what is true, a column what was answered.
-        calibration_error: Mean distance between confidence and share of right answers, over
-            ten bins of confidence.
+        confusion: (C, C) counts: a row per true label, a column per answer.
+        calibration_error: Expected calibration error, over ten bins of confidence.
     """
 
     labels: tuple[str, ...]
@@ -42,17 +41,17 @@ class ClassificationReport:
 
     @property
     def support(self) -> NDArray[np.int_]:
-        """How often each label is true, (C,)."""
+        """Number of images with each true label, (C,)."""
         return self.confusion.sum(axis=1)
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Share of right answers where each label was answered, (C,)."""
+        """Share of the answers with each label that are right, (C,)."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Share of right answers where each label is true, (C,)."""
+        """Share of the images with each true label that were answered right, (C,)."""
         return _share(self.confusion.diagonal(), self.support)
 
     @property
@@ -62,7 +61,7 @@ class ClassificationReport:
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 of the labels that are true somewhere."""
+        """Mean F1 of the labels that occur in the ground truth."""
         occurring = self.f1[self.support > 0]
         return float(occurring.mean()) if occurring.size else 0.0
 
@@ -92,13 +91,13 @@ class EstimateReport:
     """Figures of estimates.
 
     Attributes:
-        unit: Of the errors.
+        unit: Unit of the errors.
         rows: Number of estimates.
         mae: Mean absolute error.
-        bias: Mean of estimate minus truth.
-        cumulative: Share of the errors that are at most so large.
-        within_std: Share of the errors that are at most one standard deviation, as the model
-            gives it, or None; 68 % if the model knows its own errors.
+        bias: Mean of estimate minus ground truth.
+        cumulative: Share of the errors up to each size.
+        within_std: Share of the errors of at most one standard deviation, which is 68 % for a
+            well-calibrated model; None if the model gives no standard deviations.
     """
 
     unit: str
@@ -125,49 +124,49 @@ Report: TypeAlias = ClassificationReport | EstimateReport
 
 
 def report_classes(
-    scores: NDArray[np.floating], truth: NDArray[np.integer], labels: Sequence[str]
+    scores: NDArray[np.floating], ground_truth: NDArray[np.integer], labels: Sequence[str]
 ) -> ClassificationReport:
     """Return the figures of N classifications.
 
     Args:
         scores: (N, C) probabilities.
-        truth: (N,) indices of the true labels.
+        ground_truth: (N,) indices of the true labels.
         labels: C labels.
     """
     return ClassificationReport(
         tuple(labels),
-        confusion_matrix(scores.argmax(axis=1), truth, len(labels)),
-        calibration_error(scores, truth),
+        confusion_matrix(scores.argmax(axis=1), ground_truth, len(labels)),
+        calibration_error(scores, ground_truth),
     )
 
 
 def confusion_matrix(
-    answers: NDArray[np.integer], truth: NDArray[np.integer], num_labels: int
+    answers: NDArray[np.integer], ground_truth: NDArray[np.integer], num_labels: int
 ) -> NDArray[np.int_]:
-    """Return (C, C) counts: a row is what is true, a column what was answered."""
+    """Return (C, C) counts: a row per true label, a column per answer."""
     matrix = np.zeros((num_labels, num_labels), np.int_)
-    np.add.at(matrix, (truth, answers), 1)
+    np.add.at(matrix, (ground_truth, answers), 1)
     return matrix
 
 
-def calibration_error(scores: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+def calibration_error(scores: NDArray[np.floating], ground_truth: NDArray[np.integer]) -> float:
     """Return the expected calibration error, over ten bins of confidence.
 
     Args:
         scores: (N, C) probabilities.
-        truth: (N,) indices of the true labels.
+        ground_truth: (N,) indices of the true labels.
 
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
-    confidence, is_right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    confidence, is_right = scores.max(axis=1), scores.argmax(axis=1) == ground_truth
     bins = np.minimum(confidence * CALIBRATION_BINS, CALIBRATION_BINS - 1).astype(int)
     gaps = np.bincount(bins, is_right - confidence)
-    return float(np.abs(gaps).sum() / max(len(truth), 1))
+    return float(np.abs(gaps).sum() / max(len(ground_truth), 1))
 
 
 def report_estimates(
     values: NDArray[np.floating],
-    truth: NDArray[Any],
+    ground_truth: NDArray[Any],
     unit: str,
     *,
     std: NDArray[np.floating] | None = None,
@@ -176,11 +175,11 @@ def report_estimates(
 
     Args:
         values: (N,) estimates.
-        truth: (N,) what is true.
-        unit: Of both.
+        ground_truth: (N,) true values.
+        unit: Unit of both.
         std: (N,) standard deviations, if the model gives them.
     """
-    errors = values - truth
+    errors = values - ground_truth
     size = np.abs(errors)
     return EstimateReport(
         unit=unit,
@@ -193,5 +192,5 @@ def report_estimates(
 
 
 def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """Divide; nothing by nothing is 0."""
+    """Divide, with 0 / 0 = 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)

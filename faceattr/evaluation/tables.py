@@ -1,4 +1,4 @@
-"""Figures as tables, for a terminal or a model card."""
+"""Figures of an evaluation as tables, for a terminal or a model card."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from faceattr.evaluation.metrics import ClassificationReport, EstimateReport, Re
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A header and rows of the same length, in words.
+    """A header and rows of text.
 
     Attributes:
-        title: What it shows.
-        header: C columns; the first names the rows.
-        rows: Each of C cells.
+        title: What the table shows.
+        header: Names of C columns; the first column names the rows.
+        rows: Rows of C cells.
     """
 
     title: str
@@ -31,32 +31,42 @@ class Table:
 
 def tables_of(evaluation: Evaluation) -> Iterator[Table]:
     """Yield the figures, the most important first."""
+    comparisons = evaluation.ground_truth
     yield summary(
-        {name: truth.report for name, truth in evaluation.truths.items()},
+        {name: one.report for name, one in comparisons.items()},
         title=f"{evaluation.data}: {evaluation.found} of {evaluation.pictures} with a face",
-        first="truth",
+        first="ground truth",
+        left_out=[one.left_out for one in comparisons.values()],
     )
-    for name, truth in evaluation.truths.items():
-        if isinstance(truth.report, ClassificationReport):
-            yield per_label(truth.report, title=f"labels against {name}")
-            yield confusion(truth.report, title=f"confusion against {name}: a row is what is true")
-        for key, reports in truth.groups.items():
+    for name, one in comparisons.items():
+        if isinstance(one.report, ClassificationReport):
+            yield per_label(one.report, title=f"labels against {name}")
+            title = f"confusion against {name}: a row per true label, a column per answer"
+            yield confusion(one.report, title=title)
+        for key, reports in one.groups.items():
             yield summary(reports, title=f"by {key} against {name}", first=key)
 
 
-def summary(reports: Mapping[str, Report], *, title: str, first: str) -> Table:
-    """Return one row per report, all of one form.
+def summary(
+    reports: Mapping[str, Report], *, title: str, first: str, left_out: Sequence[int] = ()
+) -> Table:
+    """Return one row per report, all of the same form.
 
-    Of estimates it has the shares of errors that are at most so large, or at most one std.
+    The columns ``≤ …`` of estimates are the shares of errors up to that size, or up to one
+    standard deviation.
 
     Args:
-        reports: By name.
+        reports: By the name of the row.
         title: Of the table.
-        first: What the names are.
+        first: Name of the first column.
+        left_out: `Comparison.left_out` of each row; shown if any image was left out.
     """
-    columns = {name: _headline(report) for name, report in reports.items()}
-    header = [first, *next(iter(columns.values()))]
-    return Table(title, header, [[name, *cells.values()] for name, cells in columns.items()])
+    rows = {name: _headline(report) for name, report in reports.items()}
+    if any(left_out):
+        for cells, count in zip(rows.values(), left_out, strict=True):
+            cells["in no group"] = str(count)
+    header = [first, *next(iter(rows.values()))]
+    return Table(title, header, [[name, *cells.values()] for name, cells in rows.items()])
 
 
 def _headline(report: Report) -> dict[str, str]:

@@ -423,7 +423,7 @@ def test_an_analyzer_is_measured_on_labelled_pictures(astronaut: Path, tmp_path:
     assert done.returncode == 0
     figures = json.loads(done.stdout)
     assert (figures["analyzer"], figures["pictures"], figures["found"]) == ("emotion", 2, 2)
-    assert figures["truths"]["folders"]["accuracy"] == 0.5
+    assert figures["ground_truth"]["folders"]["accuracy"] == 0.5
     assert [path.name for path in (tmp_path / "charts").iterdir()] == ["emotion-folders.png"]
 
 

@@ -23,7 +23,7 @@ def test_a_folder_has_a_folder_per_label(tmp_path: Path) -> None:
     write_pictures(tmp_path / "happy" / "1.png", tmp_path / "sad" / "more" / "2.png")
     data = load_labelled_set(tmp_path, attribute="mood")
     assert [Path(str(picture)).name for picture in data.pictures] == ["1.png", "2.png"]
-    assert data.truths == {"folders": ["happy", "sad"]}
+    assert data.ground_truth == {"folders": ["happy", "sad"]}
     assert not data.are_crops
     with pytest.raises(OptionError, match="a folder has no splits"):
         load_labelled_set(tmp_path, attribute="mood", split="test")
@@ -31,7 +31,9 @@ def test_a_folder_has_a_folder_per_label(tmp_path: Path) -> None:
 
 def test_pictures_beside_the_folders_have_no_label(tmp_path: Path) -> None:
     write_pictures(tmp_path / "happy" / "1.png", tmp_path / "readme.png")
-    assert load_labelled_set(tmp_path, attribute="mood").truths == {"folders": ["happy", None]}
+    assert load_labelled_set(tmp_path, attribute="mood").ground_truth == {
+        "folders": ["happy", None]
+    }
 
 
 def test_utkface_names_say_age_gender_and_race(tmp_path: Path) -> None:
@@ -39,17 +41,17 @@ def test_utkface_names_say_age_gender_and_race(tmp_path: Path) -> None:
     write_pictures(*(tmp_path / name for name in names))
     ages = load_labelled_set(tmp_path, attribute="age")
     assert len(ages) == 3  # one name is incomplete
-    assert ages.truths == {"utkface": [25, 7, 99]}
+    assert ages.ground_truth == {"utkface": [25, 7, 99]}
     assert ages.groups == {
         "age": ["20–29", "0–9", "90+"],
         "gender": ["woman", "man", "man"],
         "race": ["asian", "others", "white"],
     }
     genders = load_labelled_set(tmp_path, attribute="gender")
-    assert genders.truths == {"utkface": ["woman", "man", "man"]}
+    assert genders.ground_truth == {"utkface": ["woman", "man", "man"]}
     races = load_labelled_set(tmp_path, attribute="race")
-    assert races.truths == {"utkface": ["asian", None, "white"]}
-    with pytest.raises(OptionError, match="says nothing of emotion, only of age, gender, race"):
+    assert races.ground_truth == {"utkface": ["asian", None, "white"]}
+    with pytest.raises(OptionError, match="has no 'emotion', only age, gender, race"):
         load_labelled_set(tmp_path, attribute="emotion")
 
 
@@ -59,7 +61,7 @@ def test_a_csv_file_has_paths_and_labels(tmp_path: Path, header: str) -> None:
     path.write_text(f"{header}a.png,31\nfolder/b.png,40\n")
     data = load_labelled_set(path, attribute="age")
     assert data.pictures == [tmp_path / "a.png", tmp_path / "folder" / "b.png"]
-    assert list(data.truths.values()) == [["31", "40"]]
+    assert list(data.ground_truth.values()) == [["31", "40"]]
 
 
 def test_further_columns_are_groups_and_splits(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_further_columns_are_groups_and_splits(tmp_path: Path) -> None:
     path.write_text("site,split,path,label\nx,train,a.png,sad\ny,test,b.png,happy\n")
     data = load_labelled_set(path, attribute="emotion", split="test")
     assert data.pictures == [tmp_path / "b.png"]
-    assert (data.truths, data.groups) == ({"label": ["happy"]}, {"site": ["y"]})
+    assert (data.ground_truth, data.groups) == ({"label": ["happy"]}, {"site": ["y"]})
     with pytest.raises(OptionError, match="unknown split 'tst'; did you mean 'test'"):
         load_labelled_set(path, attribute="emotion", split="tst")
 
@@ -91,7 +93,7 @@ def test_fer2013_is_read_from_its_csv(tmp_path: Path) -> None:
     data = load_labelled_set(path, attribute="emotion", split="PublicTest")
     (picture,) = data.pictures
     np.testing.assert_array_equal(np.asarray(picture), [[9, 8], [7, 6]])
-    assert data.truths == {"fer2013": ["angry"]}
+    assert data.ground_truth == {"fer2013": ["angry"]}
     assert data.are_crops
 
 
@@ -99,11 +101,11 @@ def test_a_damaged_fer2013_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "fer2013.csv"
     for row in ("9,0 1 2 3", "x,0 1 2 3", "3,0 1 2", "3,900", "3,x"):
         path.write_text(f"emotion,pixels,Usage\n{row},Training\n")
-        with pytest.raises(OptionError, match="is not as FER2013 is"):
+        with pytest.raises(OptionError, match="does not have the form of FER2013"):
             load_labelled_set(path, attribute="emotion")
 
 
-def test_fer2013_with_votes_has_two_truths(tmp_path: Path) -> None:
+def test_fer2013_with_votes_has_two_sources_of_ground_truth(tmp_path: Path) -> None:
     votes = np.zeros((3, 10), np.uint8)
     votes[0, 1], votes[0, 0] = 6, 4  # happiness
     votes[1, 1], votes[1, 0] = 5, 5
@@ -117,7 +119,7 @@ def test_fer2013_with_votes_has_two_truths(tmp_path: Path) -> None:
         ferplus_votes=votes,
     )
     data = load_labelled_set(tmp_path / "fer2013.npz", attribute="emotion", split="publictest")
-    assert data.truths == {
+    assert data.ground_truth == {
         "fer2013": ["happy", "neutral", "angry"],
         "ferplus": ["happy", None, None],
     }
@@ -147,7 +149,7 @@ def test_utkface_is_read_from_its_npz(tmp_path: Path) -> None:
     data = load_labelled_set(tmp_path / "utkface.npz", attribute="age", split="validation")
     (picture,) = data.pictures
     assert load_image(picture).mean() > 250
-    assert data.truths == {"utkface": [4]}
+    assert data.ground_truth == {"utkface": [4]}
     assert data.groups == {"age": ["0–9"], "gender": ["woman"], "race": ["others"]}
     assert data.are_crops
 
@@ -156,15 +158,17 @@ def test_what_is_no_labelled_set_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no pictures there"):
         load_labelled_set(tmp_path, attribute="age")
     write_pictures(tmp_path / "plain" / "1.png")
-    with pytest.raises(OptionError, match="neither has a folder per label nor UTKFace's names"):
+    with pytest.raises(
+        OptionError, match="neither has one folder per label nor pictures named as in UTKFace"
+    ):
         load_labelled_set(tmp_path / "plain", attribute="age")
     with pytest.raises(OptionError, match="no such file or folder"):
         load_labelled_set(tmp_path / "nowhere", attribute="age")
     (tmp_path / "a.txt").touch()
-    with pytest.raises(OptionError, match=r"it can be a folder, a \.csv or a \.npz file"):
+    with pytest.raises(OptionError, match=r"a folder, a \.csv or a \.npz file"):
         load_labelled_set(tmp_path / "a.txt", attribute="age")
     np.savez(tmp_path / "a.npz", x=np.zeros(1), y=np.zeros(1))
-    with pytest.raises(OptionError, match="neither FER2013 nor UTKFace; it has x, y"):
+    with pytest.raises(OptionError, match="is neither FER2013 nor UTKFace; its arrays are x, y"):
         load_labelled_set(tmp_path / "a.npz", attribute="age")
     (tmp_path / "b.npz").write_text("no archive")
     with pytest.raises(OptionError, match=r"b\.npz: cannot be read"):

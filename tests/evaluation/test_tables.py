@@ -19,7 +19,7 @@ def test_classifications_have_a_summary_their_labels_and_confusions() -> None:
     evaluation = Evaluation("toy", 3, 2, {"us": Comparison(CLASSES, {"site": {"x": CLASSES}})})
     summary, labels, confusion, by_site = tables_of(evaluation)
     assert summary.title == "toy: 2 of 3 with a face"
-    assert summary.header == ["truth", "rows", "accuracy", "macro F1", "calibration error"]
+    assert summary.header == ["ground truth", "rows", "accuracy", "macro F1", "calibration error"]
     assert summary.rows == [["us", "2", "50.0%", "0.333", "0.450"]]
     assert labels.rows == [
         ["a", "1", "50.0%", "100.0%", "0.667"],
@@ -30,10 +30,17 @@ def test_classifications_have_a_summary_their_labels_and_confusions() -> None:
     assert by_site.rows == [["x", *summary.rows[0][1:]]]
 
 
+def test_images_of_labels_in_no_group_are_counted() -> None:
+    comparisons = {"us": Comparison(CLASSES, left_out=3), "them": Comparison(CLASSES)}
+    summary, *_ = tables_of(Evaluation("toy", 5, 5, comparisons))
+    assert summary.header[-1] == "in no group"
+    assert [row[-1] for row in summary.rows] == ["3", "0"]
+
+
 def test_estimates_have_errors() -> None:
     (summary,) = tables_of(Evaluation("toy", 2, 2, {"us": Comparison(ESTIMATES)}))
     assert dict(zip(summary.header, summary.rows[0], strict=True)) == {
-        "truth": "us",
+        "ground truth": "us",
         "rows": "2",
         "MAE, years": "1.50",
         "bias": "-1.50",
