@@ -15,6 +15,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from faceattr.evaluation.metrics import calibration_error
 from faceattr.networks import graph
+from faceattr.networks.formats import npz
 from models.figures import ASSETS, sha256
 
 TEMPERATURES = (0.2, 5.0)  # between which the best one is looked for
@@ -110,7 +111,7 @@ def soften(model: keras.Model, layer: str, temperature: float) -> None:
 def write_asset(model: keras.Model, name: str) -> None:
     """Write the network as it ships, its kernels in half precision."""
     with (ASSETS / name).open("wb") as file:
-        graph.save(graph.from_keras(model), file)
+        npz.save(graph.from_keras(model), file)
 
 
 def note_export(

@@ -21,8 +21,8 @@ from faceattr.evaluation.datasets import LabelledSet
 from faceattr.evaluation.evaluate import Evaluation, answer_each, score
 from faceattr.evaluation.tables import Table, summary
 from faceattr.images import load_image
-from faceattr.networks import graph
 from faceattr.networks.architectures import emotion_cnn, vgg_face
+from faceattr.networks.formats import npz
 from faceattr.networks.graph import Network
 from faceattr.networks.shapes import multiply_adds
 from faceattr.pipeline import Pipeline
@@ -156,8 +156,7 @@ def classic() -> dict[str, Network]:
 
 def asset(name: str) -> Network:
     """Return a network that ships with faceattr."""
-    with (ASSETS / name).open("rb") as file:
-        return graph.load(file)
+    return npz.load(ASSETS / name)
 
 
 def sha256(path: Path) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import resources
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +13,7 @@ from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import HeadAnalyzer
 from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
 from faceattr.engines.base import Engine
-from faceattr.networks import graph
+from faceattr.networks.formats import npz
 from faceattr.types import Attribute, Classification, Estimate, Features
 
 UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age_gender/README.md says how
@@ -39,9 +36,7 @@ class AgeGenderAnalyzer(HeadAnalyzer):
     def load(self, engine: Engine) -> None:
         """See the base class."""
         asset = resources.files("faceattr.assets").joinpath("age_gender.npz").read_bytes()
-        digest = hashlib.sha256(asset).hexdigest()  # by which both heads get one trunk
-        network = replace(graph.load(BytesIO(asset)), digest=digest, stored=False)
-        self.trunk = engine.compile(network)
+        self.trunk = engine.compile(npz.load(asset))  # one for both, by the digest of the file
 
     def predict_from(self, features: Features) -> Sequence[Attribute]:
         """See the base class."""

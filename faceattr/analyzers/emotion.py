@@ -8,7 +8,7 @@ from importlib import resources
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
 from faceattr.engines.base import Engine
-from faceattr.networks import graph
+from faceattr.networks.formats import npz
 from faceattr.types import Classification, Crops
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -32,8 +32,8 @@ class EmotionAnalyzer(Analyzer):
 
     def load(self, engine: Engine) -> None:
         """See the base class."""
-        with resources.files("faceattr.assets").joinpath("emotion.npz").open("rb") as file:
-            self._run = engine.compile(graph.load(file))
+        asset = resources.files("faceattr.assets").joinpath("emotion.npz").read_bytes()
+        self._run = engine.compile(npz.load(asset))
 
     def predict(self, crops: Crops) -> Sequence[Classification]:
         """See the base class."""

@@ -9,13 +9,13 @@ from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.emotion import LABELS
 from faceattr.engines.base import Engine
 from faceattr.networks.architectures.emotion_cnn import emotion_cnn
-from faceattr.networks.published import of_deepface, published
+from faceattr.networks.published import deepface_urls, load_published
 from faceattr.types import Classification, Crops
 from faceattr.weights import Weights
 
 EMOTION_CNN = Weights(
     filename="facial_expression_model_weights.h5",
-    sources=of_deepface("facial_expression_model_weights.h5"),
+    sources=deepface_urls("facial_expression_model_weights.h5"),
     sha256="e8e8851d3fa05c001b1c27fd8841dfe08d7f82bb786a53ad8776725b7a1e824c",
     num_bytes=5_900_000,
     license="MIT; trained on FER2013, research data",
@@ -33,7 +33,7 @@ class EmotionCnnAnalyzer(Analyzer):
 
     def load(self, engine: Engine) -> None:
         """See the base class."""
-        self._run = engine.compile(published("emotion-cnn", emotion_cnn(), EMOTION_CNN))
+        self._run = engine.compile(load_published("emotion-cnn", emotion_cnn(), EMOTION_CNN))
 
     def predict(self, crops: Crops) -> Sequence[Classification]:
         """See the base class."""

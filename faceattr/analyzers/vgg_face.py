@@ -21,7 +21,7 @@ from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
 from faceattr.networks.architectures import vgg_face
 from faceattr.networks.graph import Network
-from faceattr.networks.published import of_deepface, published, shared_part
+from faceattr.networks.published import deepface_urls, load_published, shared_part
 from faceattr.types import Attribute, Classification, Estimate, Features
 from faceattr.weights import GoogleDrive, Weights
 
@@ -30,7 +30,7 @@ Fit: TypeAlias = Literal["letterbox", "stretch"]
 
 AGE_VGG = Weights(
     filename="age_model_weights.h5",
-    sources=of_deepface("age_model_weights.h5", GoogleDrive("1YCox_4kJ-BYeXq27uUbasu--yz28zUMV")),
+    sources=deepface_urls("age_model_weights.h5", GoogleDrive("1YCox_4kJ-BYeXq27uUbasu--yz28zUMV")),
     sha256="0aeff75734bfe794113756d2bfd0ac823d51e9422c8961125b570871d3c2b114",
     num_bytes=538_771_776,
     license="MIT; trained on VGG-Face and WIKI, research data",
@@ -39,7 +39,7 @@ AGE_VGG = Weights(
 
 GENDER_VGG = Weights(
     filename="gender_model_weights.h5",
-    sources=of_deepface(
+    sources=deepface_urls(
         "gender_model_weights.h5", GoogleDrive("1wUXRVlbsni2FN9-jkS_f4UTUrm1bRLyk")
     ),
     sha256="45513ce5678549112d25ab85b1926fb65986507d49c674a3d04b2ba70dba2eb5",
@@ -50,7 +50,7 @@ GENDER_VGG = Weights(
 
 RACE_VGG = Weights(
     filename="race_model_single_batch.h5",
-    sources=of_deepface("race_model_single_batch.h5"),
+    sources=deepface_urls("race_model_single_batch.h5"),
     sha256="eb22b28b1f6dfce65b64040af4e86003a5edccb169a1a338470dde270b6f5e54",
     num_bytes=537_000_000,
     license="MIT; trained on VGG-Face and FairFace, research data",
@@ -171,6 +171,6 @@ def trunk_and_head(weights: Weights, num_classes: int) -> tuple[Network, Network
         WeightsError: The file cannot be had, is damaged or made for another graph.
     """
     name = weights.filename.removesuffix(".h5")
-    whole = published(name, vgg_face.vgg_face(num_classes), weights)
+    whole = load_published(name, vgg_face.vgg_face(num_classes), weights)
     trunk = shared_part(whole, "VGG-Face", vgg_face.trunk())
     return trunk, replace(whole, layers=vgg_face.head(num_classes))

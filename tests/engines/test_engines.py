@@ -7,13 +7,13 @@ import pytest
 
 from faceattr.engines import create_engine
 from faceattr.errors import EngineError, OptionError, UnknownNameError
-from faceattr.networks.graph import Layer, Network, chain
+from faceattr.networks.graph import Layer, Network, sequential
 
 RNG = np.random.default_rng(0)
 
 
 def double_of_mean() -> Network:
-    layers = chain(
+    layers = sequential(
         (None, None, 2),
         Layer("GlobalAveragePooling2D", "mean"),
         Layer("Dense", "double", {"units": 2}),
@@ -44,7 +44,7 @@ def test_threads_do_not_mix_their_answers() -> None:
 
 
 def test_a_layer_without_translation_is_named() -> None:
-    network = Network("odd", chain((4, 4, 1), Layer("Lambda", "mystery")), {})
+    network = Network("odd", sequential((4, 4, 1), Layer("Lambda", "mystery")), {})
     with pytest.raises(EngineError, match="layer 'mystery' of 'odd' is a Lambda"):
         create_engine().compile(network)
 

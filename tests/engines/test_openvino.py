@@ -20,9 +20,9 @@ from standins import random_weights
 
 from faceattr.engines.openvino import OpenVinoEngine
 from faceattr.errors import EngineError
-from faceattr.networks.graph import Layer, Network, chain
+from faceattr.networks.graph import Layer, Network, sequential
 
-LAYERS = chain(
+LAYERS = sequential(
     (6, 6, 3),
     Layer("Conv2D", "conv", {"filters": 4, "kernel_size": (3, 3), "activation": "relu"}),
     Layer("Conv2D", "whole", {"filters": 5, "kernel_size": (4, 4), "activation": "relu"}),
@@ -143,7 +143,7 @@ def test_one_network_is_compiled_once_as_long_as_it_is_in_use() -> None:
 
 
 def test_a_layer_that_openvino_does_not_know_is_named_and_not_kept(home: Path) -> None:
-    layers = chain((6, 6, 3), Layer("LSTM", "memory"))
+    layers = sequential((6, 6, 3), Layer("LSTM", "memory"))
     with pytest.raises(EngineError, match="layer 'memory' of 'odd' is a LSTM"):
         OpenVinoEngine().compile(Network("odd", layers, {}, digest="one"))
     assert not (home / "compiled").exists()

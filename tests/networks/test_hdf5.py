@@ -11,9 +11,9 @@ from standins import random_weights, write_hdf5
 
 from faceattr.errors import WeightsError
 from faceattr.networks.formats.hdf5 import Hdf5Weights
-from faceattr.networks.graph import Layer, chain
+from faceattr.networks.graph import Layer, sequential
 
-LAYERS = chain(
+LAYERS = sequential(
     (6, 6, 3),
     Layer("Conv2D", "conv", {"filters": 4, "kernel_size": (3, 3), "activation": "relu"}),
     Layer("Flatten", "flatten"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable, Sequence
 from math import prod
@@ -18,7 +17,7 @@ from faceattr.engines.base import Compiled
 from faceattr.errors import EngineError
 from faceattr.networks import graph
 from faceattr.networks.architectures import emotion_cnn, vgg_face
-from faceattr.networks.graph import Layer, Network, chain
+from faceattr.networks.graph import Layer, Network, sequential
 from faceattr.networks.shapes import multiply_adds, weight_shapes
 
 with warnings.catch_warnings():
@@ -84,32 +83,11 @@ def test_a_graph_has_its_size(
     assert model.output_shape == shape
 
 
-def test_a_saved_network_is_the_same_but_for_half_precision() -> None:
-    network = graph.from_keras(randomized(compact()))
-    file = io.BytesIO()
-    graph.save(network, file)
-    file.seek(0)
-    loaded = graph.load(file)
-    assert loaded.name == "compact"
-    assert [layer.name for layer in loaded.layers] == [layer.name for layer in network.layers]
-    for name, arrays in network.weights.items():
-        for array, again in zip(arrays, loaded.weights[name], strict=True):
-            assert again.dtype == np.float32
-            np.testing.assert_allclose(again, array, rtol=1e-3, atol=1e-6)
-
-
-def test_kernels_are_saved_in_half_precision() -> None:
-    network = graph.from_keras(compact())
-    file = io.BytesIO()
-    graph.save(network, file)
-    assert len(file.getvalue()) < 2.1 * 1_822_935
-
-
 def test_what_tensorflow_cannot_build_is_named() -> None:
-    layers = graph.chain((4, 4, 1), Layer("Mystery", "odd"))
+    layers = sequential((4, 4, 1), Layer("Mystery", "odd"))
     with pytest.raises(EngineError, match="layer 'odd' of 'toy', a Mystery"):
         create_engine("tensorflow").compile(Network("toy", layers, {}))
-    layers = graph.chain((2,), Layer("Dense", "answer", {"units": 3}))
+    layers = sequential((2,), Layer("Dense", "answer", {"units": 3}))
     with pytest.raises(EngineError, match="weights of layer 'answer' do not fit 'toy'"):
         create_engine("tensorflow").compile(Network("toy", layers, {}))
 
@@ -140,7 +118,7 @@ def test_graphs_have_as_many_parameters_as_the_published_ones() -> None:
 
 
 def test_strides_and_padding_count_in_the_shapes_of_weights() -> None:
-    layers = chain(
+    layers = sequential(
         (7, 5, 3),
         Layer("Conv2D", "same", {"filters": 4, "kernel_size": (3, 3), "padding": "same"}),
         Layer("MaxPooling2D", "pool", {"pool_size": (3, 3), "strides": (2, 2)}),
@@ -154,7 +132,7 @@ def test_strides_and_padding_count_in_the_shapes_of_weights() -> None:
 
 
 def test_the_work_of_a_graph_is_what_its_convolutions_and_dense_layers_multiply() -> None:
-    layers = chain(
+    layers = sequential(
         (6, 6, 3),
         Layer("Conv2D", "conv", {"filters": 4, "kernel_size": (3, 3), "use_bias": False}),
         Layer("GlobalAveragePooling2D", "features"),
@@ -178,7 +156,7 @@ def test_engines_agree(layers: Sequence[Layer], num_classes: int) -> None:
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_engines_agree_on_a_kernel_as_large_as_the_picture(padding: str) -> None:
     config = {"filters": 4, "kernel_size": (3, 3), "padding": padding, "activation": "relu"}
-    layers = chain((3, 3, 2), Layer("Conv2D", "conv", config))
+    layers = sequential((3, 3, 2), Layer("Conv2D", "conv", config))
     crops = random_crops(layers, 2)
     answer = compile_on("openvino", layers)(crops)
     assert answer.shape == ((2, 1, 1, 4) if padding == "valid" else (2, 3, 3, 4))

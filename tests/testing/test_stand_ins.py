@@ -7,14 +7,14 @@ import numpy as np
 from faceattr.engines import create_engine
 from faceattr.networks.architectures import vgg_face
 from faceattr.networks.formats.hdf5 import Hdf5Weights
-from faceattr.networks.graph import Layer, Network, chain
+from faceattr.networks.graph import Layer, Network, sequential
 from faceattr.testing.stand_ins import random_weights, write_hdf5
 
 NARROW = {"width": 2, "hidden": 16}
 
 
 def test_activations_neither_vanish_nor_explode() -> None:
-    layers = chain(
+    layers = sequential(
         (8, 8, 16),
         *(
             Layer(
@@ -40,7 +40,7 @@ def test_graphs_that_begin_alike_share_weights_of_one_seed() -> None:
 
 
 def test_a_layer_without_bias_gets_none() -> None:
-    layers = chain(
+    layers = sequential(
         (4, 4, 3), Layer("Conv2D", "conv", {"filters": 2, "kernel_size": (3, 3), "use_bias": False})
     )
     (kernel,) = random_weights(layers)["conv"]

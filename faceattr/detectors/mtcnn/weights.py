@@ -20,14 +20,14 @@ import numpy as np
 
 from faceattr.errors import MissingDependencyError
 from faceattr.networks.formats.joblib_file import read_arrays
-from faceattr.networks.graph import Array, Layer, Network, chain
+from faceattr.networks.graph import Array, Layer, Network, sequential
 
 NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
 
 
 def pnet() -> tuple[Layer, ...]:
     """Return the graph from (N, H, W, 3) pictures to (N, rows, columns, 6) proposals."""
-    return chain(
+    return sequential(
         (None, None, 3),
         _convolution("conv1", 10, 3),
         _prelu("prelu1"),
@@ -42,7 +42,7 @@ def pnet() -> tuple[Layer, ...]:
 
 def rnet() -> tuple[Layer, ...]:
     """Return the graph from (N, 24, 24, 3) crops to (N, 6) refinements."""
-    return chain(
+    return sequential(
         (24, 24, 3),
         _convolution("conv1", 28, 3),
         _prelu("prelu1"),
@@ -61,7 +61,7 @@ def rnet() -> tuple[Layer, ...]:
 
 def onet() -> tuple[Layer, ...]:
     """Return the graph from (N, 48, 48, 3) crops to (N, 16) refinements with landmarks."""
-    return chain(
+    return sequential(
         (48, 48, 3),
         _convolution("conv1", 32, 3),
         _prelu("prelu1"),

@@ -23,7 +23,7 @@ def compact(
 ) -> keras.Model:
     """Return an untrained classifier of face crops.
 
-    At the default size: 1.8 million parameters, 107 million multiply-adds.
+    At the default size: 1.8 million parameters, 106 million multiply-adds.
 
     Args:
         input_shape: Height and width in px, and channels, of a crop in [0, 255].

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faceattr.networks.graph import Layer, chain
+from faceattr.networks.graph import Layer, sequential
 
 
 def emotion_cnn() -> tuple[Layer, ...]:
@@ -11,7 +11,7 @@ def emotion_cnn() -> tuple[Layer, ...]:
     The published weights want gray in [0, 1]; the first layer takes care of it.
     1,485,831 parameters.
     """
-    return chain(
+    return sequential(
         (48, 48, 1),
         Layer("Rescaling", "to_unit", {"scale": 1 / 255}),
         _convolution("conv1", 64, 5),

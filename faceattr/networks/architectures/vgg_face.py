@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faceattr.networks.graph import Layer, chain
+from faceattr.networks.graph import Layer, sequential
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)  # in each group; a max pooling follows
 WIDTHS = (1, 2, 4, 8, 8)  # channels of each group, in those of the first
@@ -21,7 +21,7 @@ def vgg_face(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[
         width: As in `trunk`.
         hidden: As in `head`.
     """
-    return chain((224, 224, 3), *_trunk(width), *_head(num_classes, hidden))
+    return sequential((224, 224, 3), *_trunk(width), *_head(num_classes, hidden))
 
 
 def trunk(*, width: int = 64) -> tuple[Layer, ...]:
@@ -33,7 +33,7 @@ def trunk(*, width: int = 64) -> tuple[Layer, ...]:
     Args:
         width: Channels of the first convolution; the features have eight times as many.
     """
-    return chain((224, 224, 3), *_trunk(width))
+    return sequential((224, 224, 3), *_trunk(width))
 
 
 def head(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[Layer, ...]:
@@ -44,7 +44,7 @@ def head(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[Laye
         width: Of the trunk.
         hidden: Channels of the two layers between.
     """
-    return chain((7, 7, WIDTHS[-1] * width), *_head(num_classes, hidden))
+    return sequential((7, 7, WIDTHS[-1] * width), *_head(num_classes, hidden))
 
 
 def _trunk(width: int) -> Iterator[Layer]:
