@@ -1,1 +1,1 @@
-"""faceattr beside what its users would otherwise pick, measured on one machine in one run."""
+"""Measurements of speed, memory and accuracy; a package for each question."""

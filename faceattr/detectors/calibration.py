@@ -1,7 +1,7 @@
 """What makes detectors comparable: one frame around a face, one meaning of a confidence.
 
-The numbers of each detector come from the table "what would make good" of
-`benchmarks/detectors.py`, on the 150 pictures of WIDER FACE val that the project measures on.
+The numbers of each detector come from the table "Corrections that …" of
+`benchmarks/detectors`, on the 150 pictures of WIDER FACE val that the project measures on.
 A find is a face there if its overlap with an annotated one is at least 0.4.
 """
 

@@ -1,9 +1,8 @@
-"""Virtual environments, one for each system that is measured."""
+"""The systems' packages, and virtual environments in which they are installed."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,16 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-HERE = Path(__file__).parent
+from benchmarks.processes import BenchmarkError, call_module, environment_variables
 
-DISTURBING = ("PYTHON", "OPENBLAS_", "FACEATTR_", "DEEPFACE_", "TF_", "OMP_")
-"""How variables begin that a user has set and that would change what is measured."""
-OF_EVERY_ENVIRONMENT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-")
+ROOT = Path(__file__).parents[2]
 
-
-class BenchmarkError(Exception):
-    """Something that is to be measured does not work; the message says what."""
+IN_EVERY_ENVIRONMENT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-")
 
 
 @dataclass(frozen=True)
@@ -30,9 +24,9 @@ class Environment:
     """Packages that are installed together.
 
     Attributes:
-        name: Of its folder.
-        requirements: What pip is asked for.
-        packages: Whose versions are reported.
+        name: Name of its folder.
+        requirements: Requirements for pip.
+        packages: Packages whose versions are reported.
     """
 
     name: str
@@ -43,7 +37,7 @@ class Environment:
 FACEATTR = Environment("faceattr", (str(ROOT),), ("faceattr", "openvino", "numpy", "opencv-python"))
 DEEPFACE = Environment(
     "deepface",
-    # without Flask it does not import; OpenCV 5 has none of the cascades that it needs
+    # it imports Flask, and OpenCV 5 lacks the cascades that it needs
     (
         "deepface[tensorflow]==0.0.103",
         "flask",
@@ -64,20 +58,21 @@ MTCNN = Environment(
 )
 UNIFACE = Environment(
     "uniface",
-    ("uniface[cpu]==4.2.1", "torch", "opencv-python<5"),  # its emotions are TorchScript
+    ("uniface[cpu]==4.2.1", "torch", "opencv-python<5"),  # its emotion network is TorchScript
     ("uniface", "onnxruntime", "torch", "numpy", "opencv-python"),
 )
-TOOLS = Environment("tools", ("numpy", "h5py", "onnx"), ())
+# makes the stand-in weights; apart, so that ONNX's own package is not counted as faceattr's
+TOOLS = Environment("tools", (str(ROOT), "onnx"), ())
 
 MEASURED = (FACEATTR, DEEPFACE, FER, MTCNN, UNIFACE)
 
 
 @dataclass(frozen=True)
-class Place:
-    """The folder in which a benchmark keeps what it makes, and what runs there.
+class Workspace:
+    """The folder in which the benchmark keeps what it makes.
 
     Attributes:
-        folder: Environments, weights and pictures; another run finds them there.
+        folder: Environments, weights and pictures; later runs use them again.
     """
 
     folder: Path
@@ -87,44 +82,47 @@ class Place:
         return self.folder / "environments" / environment.name / "bin" / "python"
 
     def variables(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the environment variables of what is measured: the user's, but what disturbs."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(DISTURBING)}
-        return kept | {
-            "FACEATTR_HOME": str(self.folder / "faceattr"),
-            "FACEATTR_OFFLINE": "1",
-            "DEEPFACE_HOME": str(self.folder / "deepface"),
+        """Return the environment variables for processes that are measured."""
+        return environment_variables(
+            FACEATTR_HOME=str(self.folder / "faceattr"),
+            FACEATTR_OFFLINE="1",
+            DEEPFACE_HOME=str(self.folder / "deepface"),
             **(extra or {}),
-        }
+        )
 
-    def ask(
+    def call(
         self,
         environment: Environment,
-        script: str,
+        module: str,
         *arguments: str,
         variables: Mapping[str, str] | None = None,
     ) -> Any:
-        """Return what a script of this folder says in an environment, in a fresh process.
+        """Run a module of this package in a fresh process of an environment.
 
         Args:
-            environment: With the packages that it imports.
-            script: Its file, which prints JSON in the end.
-            arguments: Of the script.
-            variables: Environment variables to set besides.
+            environment: Has the packages that the module imports.
+            module: Name of the module, which prints JSON in its last line.
+            arguments: Command-line arguments of the module.
+            variables: Further environment variables.
+
+        Returns:
+            What the module printed.
 
         Raises:
             BenchmarkError: It failed; the message is the last line that it wrote.
         """
-        command = [str(self.python(environment)), "-I", str(HERE / script), *arguments]
-        done = subprocess.run(
-            command, env=self.variables(variables), capture_output=True, text=True
-        )
-        if done.returncode:
-            last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-            raise BenchmarkError(last.replace(str(self.folder), "…"))
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        try:
+            return call_module(
+                self.python(environment),
+                f"{__package__}.{module}",
+                *arguments,
+                env=self.variables(variables),
+            )
+        except BenchmarkError as error:
+            raise BenchmarkError(str(error).replace(str(self.folder), "…")) from error
 
     def make(self, environment: Environment) -> None:
-        """Make an environment, unless it is there; faceattr itself is installed anew each time.
+        """Make an environment unless it exists; faceattr itself is always installed again.
 
         Raises:
             BenchmarkError: pip failed.
@@ -133,7 +131,7 @@ class Place:
         record = folder / "requirements.json"
         wanted = json.dumps([sys.version, *environment.requirements])
         if record.is_file() and record.read_text() == wanted:
-            if environment is FACEATTR:
+            if str(ROOT) in environment.requirements:
                 self._install(environment, ["--no-deps", "--force-reinstall", str(ROOT)])
             return
         shutil.rmtree(folder, ignore_errors=True)
@@ -150,7 +148,7 @@ class Place:
             raise BenchmarkError(f"pip install {' '.join(requirements)}: {done.stderr.strip()}")
 
     def describe(self, environment: Environment) -> dict[str, Any]:
-        """Return the versions of an environment's packages, and how large they are together."""
+        """Return the versions of an environment's packages, and their size on disk."""
         command = [str(self.python(environment)), "-I", "-m", "pip", "list", "--format=json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         versions = {row["name"].lower(): row["version"] for row in json.loads(done.stdout)}
@@ -163,10 +161,10 @@ class Place:
         }
 
     def _sizes(self, environment: Environment) -> Iterator[tuple[str, int]]:
-        """Yield each installed folder and its bytes, but for what every environment has."""
+        """Yield the name and bytes of each installed folder, without bytecode and pip's own."""
         (packages,) = self.python(environment).parents[1].glob("lib/python*/site-packages")
         for path in sorted(packages.iterdir()):
-            if not path.name.startswith((*OF_EVERY_ENVIRONMENT, "__pycache__")):
+            if not path.name.startswith((*IN_EVERY_ENVIRONMENT, "__pycache__")):
                 files = path.rglob("*") if path.is_dir() else [path]
                 yield (
                     path.name,

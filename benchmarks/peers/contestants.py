@@ -1,63 +1,63 @@
-"""Who is measured, and at what."""
+"""The systems that are measured, and the tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from benchmarks.environments import DEEPFACE, FACEATTR, FER, MTCNN, UNIFACE, Environment
+from benchmarks.peers.environments import DEEPFACE, FACEATTR, FER, MTCNN, UNIFACE, Environment
 
 Kind: TypeAlias = Literal["import", "start", "picture", "batch", "video"]
 
 
 @dataclass(frozen=True)
-class Work:
-    """Something to do, of which the time is taken.
+class Task:
+    """Something that is timed.
 
     Attributes:
-        key: What to call it in results.
-        title: What to call it in tables.
+        key: Name in results.
+        title: Name in tables.
         kind: ``"import"`` of a package; ``"start"`` of a command or script until it has ended;
             one ``"picture"`` after others; a ``"batch"`` of pictures; a ``"video"``.
-        task: What is to be read off faces.
-        shows: Of the pictures, or the video.
-        goal: How many times faster than deepface faceattr wants to be at least.
-        peers: Key of the work at which peers do the same, if it is another.
+        attributes: What is read from faces.
+        shows: What the picture or video shows, as in `workloads`.
+        goal: Least factor by which faceattr is meant to be faster than deepface.
+        peer_task: Key of the task that compares to this one for peers, if it is another.
     """
 
     key: str
     title: str
     kind: Kind
-    task: str = ""
+    attributes: str = ""
     shows: str = "one"
     goal: float | None = None
-    peers: str = ""
+    peer_task: str = ""
 
 
 EMOTION = "emotion"
 CLASSIC = "classic emotion"
 ALL = "emotion, age, gender"
 SMALL = "emotion, age, gender by small networks"
-FACES = "where faces are"
+FACES = "detection only"
 
-WORKS = (
-    Work("import", "(b) import", "import"),
-    Work("start emotion", "(a) cold start, emotion", "start", EMOTION, goal=6),
-    Work("start all", "(a) cold start, emotion + age + gender", "start", ALL, goal=6),
-    Work("one faces", "one picture, detection only", "picture", FACES),
-    Work("one emotion", "(c) one face, emotion", "picture", EMOTION, goal=20),
-    Work(
+TASKS = (
+    Task("import", "(b) import", "import"),
+    Task("start emotion", "(a) cold start, emotion", "start", EMOTION, goal=6),
+    Task("start all", "(a) cold start, emotion + age + gender", "start", ALL, goal=6),
+    Task("one faces", "one picture, detection only", "picture", FACES),
+    Task("one emotion", "(c) one face, emotion", "picture", EMOTION, goal=20),
+    Task(
         "one classic",
         "(c) one face, emotion, classic network",
         "picture",
         CLASSIC,
         goal=20,
-        peers="one emotion",
+        peer_task="one emotion",
     ),
-    Work("one all", "(c) one face, emotion + age + gender", "picture", ALL, goal=12),
-    Work("little emotion", "(c) a small picture, emotion", "picture", EMOTION, "little", 20),
-    Work(
+    Task("one all", "(c) one face, emotion + age + gender", "picture", ALL, goal=12),
+    Task("little emotion", "(c) a small picture, emotion", "picture", EMOTION, "little", 20),
+    Task(
         "little all",
         "(c) a small picture, emotion + age + gender",
         "picture",
@@ -65,21 +65,21 @@ WORKS = (
         "little",
         goal=12,
     ),
-    Work("one small", "(c) one face, the same by small networks", "picture", SMALL),
-    Work("two all", "(d) two faces, emotion + age + gender", "picture", ALL, "two"),
-    Work("sixteen all", "(d) 16 faces, emotion + age + gender", "picture", ALL, "sixteen", 15),
-    Work("sixteen small", "(d) 16 faces, the same by small networks", "picture", SMALL, "sixteen"),
-    Work("many emotion", "(e) 200 pictures, emotion", "batch", EMOTION, "many"),
-    Work("many all", "(e) 200 pictures, emotion + age + gender", "batch", ALL, "many"),
-    Work("many small", "(e) 200 pictures, the same by small networks", "batch", SMALL, "many"),
-    Work("video all", "(g) video, emotion + age + gender", "video", ALL, "video"),
-    Work(
+    Task("one small", "(c) one face, the same by small networks", "picture", SMALL),
+    Task("two all", "(d) two faces, emotion + age + gender", "picture", ALL, "two"),
+    Task("sixteen all", "(d) 16 faces, emotion + age + gender", "picture", ALL, "sixteen", 15),
+    Task("sixteen small", "(d) 16 faces, the same by small networks", "picture", SMALL, "sixteen"),
+    Task("many emotion", "(e) 200 pictures, emotion", "batch", EMOTION, "many"),
+    Task("many all", "(e) 200 pictures, emotion + age + gender", "batch", ALL, "many"),
+    Task("many small", "(e) 200 pictures, the same by small networks", "batch", SMALL, "many"),
+    Task("video all", "(g) video, emotion + age + gender", "video", ALL, "video"),
+    Task(
         "video every",
-        "(g) video, all anew in every frame",
+        "(g) video, every analyzer on every frame",
         "video",
         ALL,
         "video",
-        peers="video all",
+        peer_task="video all",
     ),
 )
 
@@ -89,18 +89,19 @@ class Contestant:
     """A system with its options.
 
     Attributes:
-        name: In tables.
+        name: Name in tables.
         environment: Where it is installed.
-        system: Of `worker.SYSTEMS`.
-        module: What its users import.
-        actions: What it is asked for, by task; it has no answer to other tasks.
-        script: What its users run to read ``{picture}`` once: Python code; None for the command
-            faceattr.
-        options: Of the system.
-        variables: Of its process's environment.
-        works: Keys of the works to measure; none for all that it can do.
-        is_variant: Whether it is another by its options only, and left out in a hurry.
-        videos: What it is told beside, by key of the work.
+        system: Name in `worker.SYSTEMS`.
+        module: Module that its users import.
+        actions: The actions it is given, by `Task.attributes`; it cannot do other tasks.
+        script: Python code with which its users analyze ``{picture}`` once; None for the command
+            ``faceattr``.
+        options: Options of the system.
+        variables: Environment variables of its process.
+        tasks: Keys of the tasks to measure; empty for all that it can do.
+        is_variant: Whether it only differs in options from another, and is left out by
+            ``--quick``.
+        stream_options: Further options of videos, by key of the task.
     """
 
     name: str
@@ -111,23 +112,17 @@ class Contestant:
     script: str | None
     options: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    works: Sequence[str] = ()
+    tasks: Sequence[str] = ()
     is_variant: bool = False
-    videos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stream_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def can(self, work: Work) -> bool:
-        """Return whether this work is for it, and not the same to it as another."""
-        if work.peers and self.environment is not FACEATTR:
+    def can(self, task: Task) -> bool:
+        """Return whether it can do a task that it does not already do under another key."""
+        if task.peer_task and self.environment is not FACEATTR:
             return False
-        if self.works:
-            return work.key in self.works
-        return work.kind == "import" or work.task in self.actions
-
-    def without(self, task: str) -> Contestant:
-        """Return the same, but for that task."""
-        return replace(
-            self, actions={key: self.actions[key] for key in self.actions if key != task}
-        )
+        if self.tasks:
+            return task.key in self.tasks
+        return task.kind == "import" or task.attributes in self.actions
 
 
 OURS: Mapping[str, Sequence[str]] = {
@@ -164,7 +159,7 @@ CONTESTANTS = (
         "faceattr",
         OURS,
         None,
-        videos={"video every": {"freeze": "off"}},
+        stream_options={"video every": {"freeze": "off"}},
     ),
     Contestant(
         "deepface",
@@ -201,7 +196,7 @@ CONTESTANTS = (
         OURS,
         None,
         options={"precision": "f32"},
-        works=["one emotion", "one all", "sixteen all"],
+        tasks=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -212,7 +207,7 @@ CONTESTANTS = (
         OURS,
         None,
         options={"detector": "haar"},
-        works=["one emotion", "one all", "sixteen all"],
+        tasks=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -223,7 +218,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"module": "faceattr.deepface"},
-        works=["one emotion", "one all", "sixteen all"],
+        tasks=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),
     Contestant(
@@ -234,7 +229,7 @@ CONTESTANTS = (
         THEIRS,
         None,
         options={"detector": "mtcnn"},
-        works=["one emotion", "one all", "little emotion", "little all", "sixteen all"],
+        tasks=["one emotion", "one all", "little emotion", "little all", "sixteen all"],
         is_variant=True,
     ),
 )

@@ -1,8 +1,8 @@
-"""What the machine can do at best, and how near to it our networks come.
+"""Measure the limits of the machine, and how close to them the networks of faceattr run.
 
     python limits.py SECONDS
 
-takes about so many seconds for each figure, and prints the rate of large matrix products in
+spends about so many seconds on each figure, and prints the rate of large matrix products in
 float32 and in the arithmetic of ``"auto"``, the bandwidth of memory, and for each network the
 time that these allow and the time that it takes. It runs in faceattr's environment.
 """
@@ -10,9 +10,7 @@ time that these allow and the time that it takes. It runs in faceattr's environm
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import num_cores, time_calls
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors import detectors
@@ -35,12 +34,12 @@ from faceattr.engines.translation import translate
 from faceattr.errors import EngineError, FaceattrError
 from faceattr.networks.graph import Network
 
-CHAIN = 4  # products after another, so that conversions of what goes in and out count little
+CHAIN = 4  # products in a row, so that converting input and output takes a small share
 SIDES = (512, 1024, 1536, 2048)  # of square matrices
-COPIED = 2**29  # bytes, larger than caches
+COPIED = 2**29  # bytes, larger than the caches
 BATCHES = (1, 8)
-FREE_SIDES = (288, 384)  # px, of networks that take any size: MTCNN's finest level at 480×640
-NUM_BYTES: Mapping[Precision, int] = {"auto": 2, "f32": 4}  # of a weight as it is multiplied
+FREE_SIDES = (288, 384)  # pixels, for networks of any size: MTCNN's finest level at 480×640
+NUM_BYTES: Mapping[Precision, int] = {"auto": 2, "f32": 4}  # of a weight in that arithmetic
 
 
 def main() -> None:
@@ -63,8 +62,10 @@ def main() -> None:
 
 
 def matrix_rate(precision: Precision, seconds: float) -> float:
-    """Return the most multiply-adds per second that any products have had."""
-    return max(CHAIN * side**3 / min(times(_products(side, precision), seconds)) for side in SIDES)
+    """Return the largest rate of multiply-adds per second over matrices of all sizes."""
+    return max(
+        CHAIN * side**3 / min(time_calls(_products(side, precision), seconds)) for side in SIDES
+    )
 
 
 def _products(side: int, precision: Precision) -> Callable[[], Any]:
@@ -84,31 +85,20 @@ def _products(side: int, precision: Precision) -> Callable[[], Any]:
 
 
 def memory_bandwidth(seconds: float) -> float:
-    """Return the most bytes per second that were read and written while all cores copied."""
-    threads = len(os.sched_getaffinity(0))
+    """Return the largest rate of bytes per second, read and written, while all cores copy."""
+    threads = num_cores()
     source = np.ones((threads, COPIED // threads), np.uint8)
     target = np.zeros_like(source)
     with ThreadPoolExecutor(threads) as pool:
-        copies = times(lambda: list(pool.map(np.copyto, target, source)), seconds)
+        copies = time_calls(lambda: list(pool.map(np.copyto, target, source)), seconds)
     return 2 * source.size / min(copies)
 
 
-def times(call: Callable[[], Any], seconds: float) -> list[float]:
-    """Return the seconds of a call that is repeated so long, five times at least."""
-    call()
-    durations: list[float] = []
-    while len(durations) < 5 or sum(durations) < seconds:
-        began = time.perf_counter()
-        call()
-        durations.append(time.perf_counter() - began)
-    return durations
-
-
 class Recorder(Engine):
-    """Keeps what it is asked to compile.
+    """Records the networks that it is asked to compile.
 
     Attributes:
-        networks: Each with its precision.
+        networks: The networks, each with its precision.
     """
 
     def __init__(self) -> None:
@@ -116,7 +106,7 @@ class Recorder(Engine):
         self.networks: list[tuple[Network, Precision]] = []
 
     def build(self, network: Network, precision: Precision) -> Compiled:
-        """Keep the network; it is not run."""
+        """Record the network; it cannot be run."""
         self.networks.append((network, precision))
         return self._refuse
 
@@ -125,9 +115,9 @@ class Recorder(Engine):
 
 
 def all_networks() -> Iterator[tuple[str, Network, Precision]]:
-    """Yield the networks of the detector and of all analyzers whose weights are here.
+    """Yield the networks of MTCNN and of all analyzers whose weights are present.
 
-    One that several analyzers share is the first one's.
+    A network that several analyzers share is listed for the first of them.
     """
     plugins: list[Detector | Analyzer] = [detectors.get("mtcnn")()]
     plugins += [analyzers.get(name)() for name in analyzers]
@@ -148,7 +138,7 @@ def all_networks() -> Iterator[tuple[str, Network, Precision]]:
 def measure(
     network: Network, precision: Precision, rate: float, bandwidth: float, seconds: float
 ) -> Iterator[dict[str, Any]]:
-    """Yield for each size of batch how long a network takes, and how long it would at best."""
+    """Yield for each batch size the time that a network takes and the least that it could take."""
     run = create_engine("openvino", precision=precision).compile(network)
     shape = network.layers[0].config["shape"]
     is_free = None in shape
@@ -157,8 +147,8 @@ def measure(
     for size in BATCHES[:1] if is_free else BATCHES:
         batch = rng.integers(0, 256, (size, *sides), np.uint8)
         multiply_adds, num_weights = count(network, batch.shape)
-        answer = run(batch)
-        moved = NUM_BYTES[precision] * num_weights + 4 * (batch.size + answer.size)
+        output = run(batch)
+        moved = NUM_BYTES[precision] * num_weights + 4 * (batch.size + output.size)
         allowed = {"arithmetic": multiply_adds / rate, "memory": moved / bandwidth}
         yield {
             "network": network.name,
@@ -168,12 +158,12 @@ def measure(
             "bytes": moved,
             "bound_by": max(allowed, key=allowed.__getitem__),
             "allowed_seconds": max(allowed.values()),
-            "seconds": median(times(partial(run, batch), seconds)),
+            "seconds": median(time_calls(partial(run, batch), seconds)),
         }
 
 
 def count(network: Network, shape: Sequence[int]) -> tuple[int, int]:
-    """Return the multiply-adds of convolutions and products on a batch, and their weights."""
+    """Return the numbers of multiply-adds and weights of a network's convolutions and products."""
     model = translate(network)
     model.reshape(list(shape))
     multiply_adds = num_weights = 0

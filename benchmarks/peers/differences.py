@@ -1,9 +1,9 @@
-"""How far the answers of ``precision="auto"`` are from those of ``"f32"``.
+"""Compare the answers of ``precision="auto"`` with those of ``"f32"``.
 
     python differences.py FACES PICTURE...
 
-finds so many faces, if there are, and prints for each analyzer the largest difference and how
-many labels are others. It runs in faceattr's environment.
+takes that many faces from the pictures, if they have them, and prints for each analyzer the
+largest difference and the number of labels that differ. It runs in faceattr's environment.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ from faceattr.types import Attribute, BGRImage, Classification, Detection
 
 def main() -> None:
     """Compare and print."""
-    seen = list(find_faces(int(sys.argv[1]), sys.argv[2:]))
-    answer = {}
+    searched = list(find_faces(int(sys.argv[1]), sys.argv[2:]))
+    differences = {}
     for name in analyzers:
         try:
-            quick, exact = (read(name, precision, seen) for precision in ("auto", "f32"))
+            quick, exact = (read(name, precision, searched) for precision in ("auto", "f32"))
         except FaceattrError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
-        answer[name] = compare(quick, exact)
-    print(json.dumps({"faces": sum(len(faces) for _, faces in seen), "analyzers": answer}))
+        differences[name] = compare(quick, exact)
+    num_faces = sum(len(faces) for _, faces in searched)
+    print(json.dumps({"faces": num_faces, "analyzers": differences}))
 
 
 def find_faces(missing: int, paths: Sequence[str]) -> Iterator[tuple[BGRImage, list[Detection]]]:
-    """Yield pictures and their faces; if there are too few, mirrored and smaller ones too."""
+    """Yield images and their faces; also mirrored and smaller images while faces are missing."""
     for step, path in product((1, -1, 2), paths):
         image = np.ascontiguousarray(faceattr.load_image(path)[:: abs(step), ::step])
         faces = faceattr.detect(image)[:missing]
@@ -49,13 +50,13 @@ def find_faces(missing: int, paths: Sequence[str]) -> Iterator[tuple[BGRImage, l
 
 
 def read(
-    name: str, precision: str, seen: Sequence[tuple[BGRImage, list[Detection]]]
+    name: str, precision: str, searched: Sequence[tuple[BGRImage, list[Detection]]]
 ) -> list[Attribute]:
-    """Return what an analyzer says of each face."""
+    """Return an analyzer's answer for each face."""
     pipeline = faceattr.Pipeline([name], precision=precision)
     return [
         attribute
-        for image, faces in seen
+        for image, faces in searched
         for attributes in pipeline.read(image, faces, pipeline.refresh)
         for attribute in attributes.values()
     ]

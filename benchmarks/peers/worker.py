@@ -1,8 +1,8 @@
-"""Times one system at some work, in a fresh process of the environment that has it.
+"""Time one system at some tasks, in a fresh process of the environment that has it.
 
-    python worker.py TASK
+    python worker.py JOB
 
-takes a task in JSON and prints what it measured in JSON. A task names a system, its options and
+takes a job in JSON and prints what it measured in JSON. A job names a system, its options and
 steps; each step is timed after a warm-up, from a picture's path to its answers, in the same
 process. It needs nothing but the system itself.
 """
@@ -19,40 +19,41 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-WARM_UP = 1.0  # s of a batch or video
+from benchmarks.machine import num_threads, peak_bytes
+
+WARM_UP = 1.0  # seconds of a batch or video
 
 
 class System(ABC):
-    """What is measured: takes one picture at a time, by its path or as an array."""
+    """What is measured; it takes one picture at a time, by its path or as an array."""
 
     @abstractmethod
     def read(self, picture: Any, actions: Sequence[str]) -> int:
-        """Return how many faces were found and read in a picture."""
+        """Analyze a picture; return the number of its faces."""
 
     def analyze(self, path: str, actions: Sequence[str]) -> int:
-        """Return how many faces the picture in a file has."""
+        """Analyze a picture in a file; return the number of its faces."""
         return self.read(path, actions)
 
     def analyze_many(self, paths: Iterable[str], actions: Sequence[str]) -> Iterator[int]:
-        """Yield how many faces each picture has."""
+        """Analyze pictures; yield the number of faces of each."""
         for path in paths:
             yield self.read(path, actions)
 
     def follow(self, path: str, actions: Sequence[str], **options: Any) -> Iterator[int]:
-        """Yield how many faces each frame of a video has."""
+        """Analyze a video; yield the number of faces of each frame."""
         capture = _load("cv2").VideoCapture(path)
         while (frame := capture.read())[0]:
             yield self.read(frame[1], actions)
 
 
 class Faceattr(System):
-    """faceattr by its front door.
+    """faceattr by its public functions.
 
     Args:
-        options: Of `faceattr.Pipeline`.
+        options: Options of `faceattr.Pipeline`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -81,8 +82,8 @@ class DeepFace(System):
     """deepface, or faceattr by deepface's calls.
 
     Args:
-        module: Where its ``analyze`` is.
-        detector: Its ``detector_backend``.
+        module: Module that has ``analyze``.
+        detector: Value of ``detector_backend``.
     """
 
     def __init__(self, module: str = "deepface.DeepFace", detector: str = "opencv") -> None:
@@ -103,7 +104,7 @@ class DeepFace(System):
 
 
 class Fer(System):
-    """The package fer, which reads emotions."""
+    """The package fer, which classifies emotions."""
 
     def __init__(self) -> None:
         self._imread = _load("cv2").imread
@@ -116,7 +117,7 @@ class Fer(System):
 
 
 class Mtcnn(System):
-    """The package mtcnn, which finds faces."""
+    """The package mtcnn, which detects faces."""
 
     def __init__(self) -> None:
         self._imread = _load("cv2").imread
@@ -129,7 +130,7 @@ class Mtcnn(System):
 
 
 class Uniface(System):
-    """The package uniface, with its own small networks; it downloads them."""
+    """The package uniface, with its own small networks, which it downloads."""
 
     def __init__(self) -> None:
         self._imread = _load("cv2").imread
@@ -158,42 +159,43 @@ SYSTEMS: dict[str, Callable[..., System]] = {
 
 
 def main() -> None:
-    """Do the task, and print what was measured as the only thing on stdout."""
-    task = json.loads(sys.argv[1])
-    answer = os.dup(1)
-    os.dup2(2, 1)  # for what the systems print
+    """Do the job, and print what was measured as the only thing on stdout."""
+    job = json.loads(sys.argv[1])
+    stdout = os.dup(1)
+    os.dup2(2, 1)  # what the systems print goes to stderr
     logging.disable(logging.WARNING)
-    if "import" in task:
+    if "import" in job:
         began = time.perf_counter()
-        _load(task["import"])
-        measured = [{"runs": [{"seconds": time.perf_counter() - began}], **_resources()}]
+        _load(job["import"])
+        seconds = time.perf_counter() - began
+        measured = [{"repetitions": [{"seconds": seconds}], **_resources()}]
     else:
-        system = SYSTEMS[task["system"]](**task["options"])
-        measured = [_measure(system, step) for step in task["steps"]]
-    os.write(answer, json.dumps(measured).encode())
+        system = SYSTEMS[job["system"]](**job["options"])
+        measured = [_measure(system, step) for step in job["steps"]]
+    os.write(stdout, json.dumps(measured).encode())
 
 
 def _measure(system: System, step: dict[str, Any]) -> dict[str, Any]:
-    """Return what each repetition took, and what the process has needed so far."""
+    """Return the time of each repetition, and the resources of the process so far."""
     actions, seconds = step["actions"], step["seconds"]
     if step["kind"] == "picture":
         calls = (system.analyze(step["path"], actions) for _ in count())
         _run(calls, 0.0)
-        return {"runs": list(_repeat(calls, step)), **_resources()}
+        return {"repetitions": list(_repeat(calls, step)), **_resources()}
 
     def begin(seconds: float) -> Iterator[int]:
         if step["kind"] == "video":
             return system.follow(step["path"], actions, **step["options"])
         return system.analyze_many(_until(seconds, step["paths"]), actions)
 
-    warm_up = begin(WARM_UP)  # kept, as what it has loaded would go with it
+    warm_up = begin(WARM_UP)  # kept alive, as is what it has loaded
     _run(warm_up, WARM_UP)
     run = _run(begin(seconds), seconds if step["kind"] == "video" else math.inf)
-    return {"runs": [run], **_resources()}
+    return {"repetitions": [run], **_resources()}
 
 
 def _until(seconds: float, paths: Sequence[str]) -> Iterator[str]:
-    """Yield paths as long as there is time; what was given is to be finished."""
+    """Yield paths until the time is over."""
     began = time.perf_counter()
     for path in paths:
         yield path
@@ -202,7 +204,7 @@ def _until(seconds: float, paths: Sequence[str]) -> Iterator[str]:
 
 
 def _repeat(calls: Iterator[int], step: dict[str, Any]) -> Iterator[dict[str, float]]:
-    """Call as often as the time allows, and as often as is asked for unless that takes long."""
+    """Repeat a call for the step's seconds, or ``least`` times unless that takes too long."""
     spent = 0.0
     for number in count(1):
         run = _run(calls, 0.0)
@@ -214,8 +216,8 @@ def _repeat(calls: Iterator[int], step: dict[str, Any]) -> Iterator[dict[str, fl
 
 
 def _run(items: Iterator[int], seconds: float) -> dict[str, float]:
-    """Go through items until they or the time end, but take one at least."""
-    began, processor = time.perf_counter(), time.process_time()
+    """Go through items until they or the time end, but through one at least."""
+    began, cpu_began = time.perf_counter(), time.process_time()
     num_items = num_faces = 0
     for faces in items:
         num_items += 1
@@ -224,20 +226,14 @@ def _run(items: Iterator[int], seconds: float) -> dict[str, float]:
             break
     return {
         "seconds": time.perf_counter() - began,
-        "processor": time.process_time() - processor,
+        "cpu_seconds": time.process_time() - cpu_began,
         "items": num_items,
         "faces": num_faces,
     }
 
 
 def _resources() -> dict[str, int]:
-    """Return the most memory that this process has had so far, and its threads (on Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    values = dict(line.split(":", 1) for line in lines)
-    return {
-        "peak_bytes": int(values["VmHWM"].split()[0]) * 1024,
-        "threads": int(values["Threads"]),
-    }
+    return {"peak_bytes": peak_bytes(), "threads": num_threads()}
 
 
 def _load(module: str) -> Any:

@@ -1,8 +1,8 @@
-"""Where faceattr's time goes: reading pictures, finding faces, networks, and all the rest.
+"""Measure where faceattr's time goes: decoding, detection, networks, and all the rest.
 
     python breakdown.py ACTIONS SECONDS PICTURE...
 
-prints the seconds of each for the first picture, again and again, and for all as a batch. It
+prints the seconds of each part for the first picture, repeated, and for all as a batch. It
 runs in faceattr's environment.
 """
 
@@ -30,14 +30,14 @@ WARM_UP = 16  # pictures
 
 
 class Clock:
-    """Adds up the time spent in parts of the program; a part within another counts as that."""
+    """Adds up the time spent in parts of the program; nested parts count as the outer one."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._is_running = False
 
     def watch(self, part: str, function: Callable[..., R]) -> Callable[..., R]:
-        """Return a function that does the same, and whose time counts as that part's."""
+        """Return a function that does the same and whose time is added to a part."""
 
         def watched(*arguments: Any) -> R:
             if self._is_running:
@@ -73,19 +73,19 @@ class WatchedEngine(OpenVinoEngine):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both, and print the seconds."""
     actions, seconds, paths = sys.argv[1].split(","), float(sys.argv[2]), sys.argv[3:]
     engines.register("watched", WatchedEngine)
     pipeline = faceattr.Pipeline(actions, detector=WatchedDetector(), engine="watched")
     read = CLOCK.watch("decoding", faceattr.load_image)
     pipeline.analyze_many(paths[:WARM_UP])
-    one = look((pipeline.analyze(read(path)) for path in repeat(paths[0])), seconds)
-    batch = look(pipeline.analyze_each(map(read, paths)), seconds)
+    one = measure((pipeline.analyze(read(path)) for path in repeat(paths[0])), seconds)
+    batch = measure(pipeline.analyze_each(map(read, paths)), seconds)
     print(json.dumps({"one picture": one, "batch": batch}))
 
 
-def look(items: Iterable[Any], seconds: float) -> dict[str, float]:
-    """Return the seconds of each part of going through items, until they or the time end."""
+def measure(items: Iterable[Any], seconds: float) -> dict[str, float]:
+    """Go through items until they or the time end; return the seconds of each part."""
     CLOCK.seconds.clear()
     began = time.perf_counter()
     for _ in items:

@@ -1,4 +1,4 @@
-"""What was measured as a page: tables in Markdown, a chart, and all figures in JSON."""
+"""The page with the results: tables in Markdown, a chart, and all figures in JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS, WORKS
+from benchmarks.peers.contestants import CONTESTANTS, TASKS
 from faceattr.evaluation.tables import Table
 
 OURS, THEIRS = "faceattr", "deepface"
 PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface")
 SAME_DETECTOR = "deepface, detector mtcnn"
-FACES = next(work.title for work in WORKS if work.key == "one faces")
+DETECTION = next(task.title for task in TASKS if task.key == "one faces")
 DRAWN = (
     "start emotion",
     "start all",
@@ -27,18 +27,18 @@ DRAWN = (
     "video all",
 )
 MEMORY_GOAL = 3.0
-TRUNK_GOAL = ("VGG-Face", 8, 0.75)  # network, batch, share of the limit
+TRUNK_GOAL = ("VGG-Face", 8, 0.75)  # network, batch size, share of the machine's limit
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of each contestant, the less the better.
+    """A figure of each contestant; less is better.
 
     Attributes:
-        title: What it is.
-        values: By contestant: all that were measured.
-        show: Value to text.
-        goal: How many times less than deepface's ours wants to be.
+        title: Name of the figure.
+        values: All measured values, by contestant.
+        show: Formats a value.
+        goal: Least ratio of deepface's value to ours that is aimed at.
     """
 
     title: str
@@ -46,14 +46,14 @@ class Row:
     show: Callable[[float], str]
     goal: float | None = None
 
-    def middle(self, name: str) -> float | None:
-        """Return a contestant's median, None if it was not measured."""
+    def median(self, name: str) -> float | None:
+        """Return a contestant's median, or None if it was not measured."""
         values = self.values.get(name)
         return median(values) if values else None
 
     def ratio(self, name: str, to: str = OURS) -> float | None:
-        """Return how many times one contestant's figure another's is."""
-        ours, theirs = self.middle(to), self.middle(name)
+        """Return the ratio of one contestant's median to another's, or None."""
+        ours, theirs = self.median(to), self.median(name)
         return theirs / ours if ours and theirs else None
 
 
@@ -64,76 +64,76 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     (folder / "benchmarks.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(page(results, rows))
     draw(
-        [row for row in rows if row.title in {work.title for work in WORKS if work.key in DRAWN}],
+        [row for row in rows if row.title in {task.title for task in TASKS if task.key in DRAWN}],
         folder / "benchmarks.png",
     )
 
 
 def rows_of(results: Mapping[str, Any]) -> Iterator[Row]:
     """Yield the figures, in the order of the page."""
-    turns = results["turns"]
-    for work in WORKS:
-        values = times(turns, work.key)
-        if work.peers:
-            same = times(turns, work.peers)
+    runs = results["runs"]
+    for task in TASKS:
+        values = times(runs, task.key)
+        if task.peer_task:
+            same = times(runs, task.peer_task)
             values |= {name: same[name] for name in PEERS if name in same}
-        yield Row(work.title, values, as_time, work.goal)
-    for work in WORKS:
-        if work.kind == "start":
-            peaks = gather(turns, work.key, lambda turn: [turn["peak_bytes"]])
-            title = work.title.replace("(a) cold start", "(f) peak memory of a cold start")
-            yield Row(title, peaks, as_bytes, MEMORY_GOAL)
-    for work in WORKS:
-        if work.kind == "batch":
-            peaks = gather(turns, work.key, lambda turn: [turn["peak_bytes"]])
-            yield Row(work.title.replace("(e)", "(f) peak memory of"), peaks, as_bytes, MEMORY_GOAL)
+        yield Row(task.title, values, as_time, task.goal)
+    titles = {
+        "start": ("(a) cold start", "(f) peak memory of a cold start"),
+        "batch": ("(e)", "(f) peak memory of"),
+    }
+    for kind, (old, new) in titles.items():
+        for task in TASKS:
+            if task.kind == kind:
+                peaks = gather(runs, task.key, lambda run: [run["peak_bytes"]])
+                yield Row(task.title.replace(old, new), peaks, as_bytes, MEMORY_GOAL)
     sizes = {
         one.name: [results["environments"][one.environment.name]["num_bytes"]]
         for one in CONTESTANTS
         if one.name in (OURS, *PEERS)
     }
     yield Row("(h) installed size", sizes, as_bytes)
-    for work in WORKS:
-        if work.kind == "batch":
-            title = work.title.replace("(e) 200 pictures", "(i) processor time per 1,000 faces")
-            yield Row(title, gather(turns, work.key, _processor_of_1000_faces), as_time)
+    for task in TASKS:
+        if task.kind == "batch":
+            title = task.title.replace("(e) 200 pictures", "(i) processor time per 1,000 faces")
+            yield Row(title, gather(runs, task.key, _cpu_seconds_of_1000_faces), as_time)
 
 
-def times(turns: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[float]]:
-    """Return by contestant the seconds of each repetition, per picture or frame."""
+def times(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, list[float]]:
+    """Return the seconds per picture or frame of each repetition, by contestant."""
     return gather(
-        turns,
-        key,
-        lambda turn: [run["seconds"] / run.get("items", 1) for run in turn["runs"]],
+        runs,
+        task,
+        lambda run: [one["seconds"] / one.get("items", 1) for one in run["repetitions"]],
     )
 
 
 def gather(
-    turns: Sequence[Mapping[str, Any]],
-    key: str,
+    runs: Sequence[Mapping[str, Any]],
+    task: str,
     figures: Callable[[Mapping[str, Any]], Sequence[float]],
 ) -> dict[str, list[float]]:
-    """Return by contestant what all its turns at a work say."""
+    """Return the figures of all runs of a task, by contestant."""
     found: dict[str, list[float]] = {}
-    for turn in turns:
-        if turn["work"] == key and not turn["error"]:
-            found.setdefault(turn["contestant"], []).extend(figures(turn))
+    for run in runs:
+        if run["task"] == task and not run["error"]:
+            found.setdefault(run["contestant"], []).extend(figures(run))
     return found
 
 
-def _processor_of_1000_faces(turn: Mapping[str, Any]) -> list[float]:
-    return [1000 * run["processor"] / run["faces"] for run in turn["runs"] if run["faces"]]
+def _cpu_seconds_of_1000_faces(run: Mapping[str, Any]) -> list[float]:
+    return [1000 * one["cpu_seconds"] / one["faces"] for one in run["repetitions"] if one["faces"]]
 
 
 def as_time(seconds: float) -> str:
-    """Return a time in words, to three digits."""
+    """Format a time, to three digits."""
     if seconds < 1:
         return f"{_three_digits(1000 * seconds)} ms"
     return f"{_three_digits(seconds)} s"
 
 
 def as_bytes(num_bytes: float) -> str:
-    """Return a size in words."""
+    """Format a size."""
     return f"{num_bytes / 1e6:,.0f} MB"
 
 
@@ -156,30 +156,32 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         "Medians; a time is that of one picture or frame, from its file to the answers. In "
         "brackets: how many times that of faceattr. faceattr finds faces by its MTCNN, deepface "
         "and fer by OpenCV's cascade, each by its default.",
-        _markdown(summary([row for row in rows if row.title != FACES], peers(results["turns"]))),
+        summary(
+            [row for row in rows if row.title != DETECTION], peers(results["runs"])
+        ).to_markdown(),
         "![The same as bars](benchmarks.png)",
         "MTCNN alone, and the package that its weights are from:",
-        _markdown(summary([row for row in rows if row.title == FACES], ["mtcnn"])),
+        summary([row for row in rows if row.title == DETECTION], ["mtcnn"]).to_markdown(),
         "The goals, against deepface on TensorFlow:",
-        _markdown(goals(rows, networks)),
+        goals(rows, networks).to_markdown(),
         *_by_one_detector(rows),
         "## The limit of the machine",
         _limits(results["limits"]),
-        _markdown(limits_table(networks)),
+        limits_table(networks).to_markdown(),
         "## Where faceattr's time goes",
         'Emotion, age and gender by the classic networks, `precision="auto"`.',
-        _markdown(breakdown_table(results["breakdown"])),
+        breakdown_table(results["breakdown"]).to_markdown(),
         "## What `auto` costs in accuracy",
         f"Largest difference from `f32` over {results['differences']['faces']} faces.",
-        _markdown(differences_table(results["differences"]["analyzers"])),
+        differences_table(results["differences"]["analyzers"]).to_markdown(),
         "## Installed",
         "Without what lies in every environment (pip, setuptools) and without bytecode.",
-        _markdown(environments_table(results["environments"])),
+        environments_table(results["environments"]).to_markdown(),
         "## All figures",
-        "All repetitions of all turns: the median, and from the least to the most. A turn is a "
-        "process of its own; peak memory is that of the process so far, threads are those it has "
-        "at the end.",
-        _markdown(all_figures(results["turns"])),
+        "All repetitions of all runs: the median, and from the least to the most. A run is a "
+        "process of its own; peak memory is that of the process so far, threads are those that it "
+        "has at the end.",
+        all_figures(results["runs"]).to_markdown(),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -188,16 +190,12 @@ def _by_one_detector(rows: Sequence[Row]) -> Iterator[str]:
     same = [row for row in rows if row.values.get(SAME_DETECTOR)]
     if same:
         yield "With the same detector on both sides, MTCNN:"
-        yield _markdown(summary(same, [SAME_DETECTOR]))
-
-
-def _markdown(table: Table) -> str:
-    return table.to_markdown()
+        yield summary(same, [SAME_DETECTOR]).to_markdown()
 
 
 def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
     about, arithmetic = results["circumstances"], results["limits"]["arithmetic"]
-    effort, pictures = about["effort"], about["pictures"]
+    settings, pictures = about["settings"], about["pictures"]
     sizes = {name: "×".join(map(str, size)) for name, size in pictures["sizes"].items()}
     yield (
         f"{about['date']}, {about['cores']} cores of {about['processor']} "
@@ -206,12 +204,13 @@ def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
         f"{about['minutes']:.0f} minutes."
     )
     yield (
-        f"Contestants take turns, {effort['starts']} at imports and starts, {effort['rounds']} "
-        "at other work, each in a fresh process of an environment of its own, with the threads "
-        "that it takes by default. What is not a start is warmed up by one picture, or a second "
-        f"of a batch or video; then come {effort['least']} repetitions or more of a picture, for "
-        f"{effort['picture']:g} to {effort['patience']:g} s, or of a batch or video what can be "
-        f"begun within {effort['batch']:g} s. Files are in the disk's cache, weights converted."
+        f"Contestants take turns, {settings['starts']} rounds of imports and starts and "
+        f"{settings['rounds']} of other tasks, each in a fresh process of an environment of its "
+        "own, with its default number of threads. What is not a start is warmed up by one "
+        "picture, or a second of a batch or video; then come "
+        f"{settings['least']} repetitions or more of a picture, for {settings['picture']:g} to "
+        f"{settings['patience']:g} s, or of a batch or video what can be begun within "
+        f"{settings['batch']:g} s. Files are in the disk's cache, weights converted."
     )
     yield (
         f"One face: {sizes['one']} px; the small picture: {sizes['little']} px; two faces: "
@@ -228,20 +227,20 @@ def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
         "weights."
     )
     notes = {
-        f"{turn['contestant']}: {turn['error']}": None for turn in results["turns"] if turn["error"]
+        f"{run['contestant']}: {run['error']}": None for run in results["runs"] if run["error"]
     }
     if notes:
         yield "**Not measured.** " + " · ".join(notes)
 
 
-def peers(turns: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the peers that could do more than be imported."""
-    able = {turn["contestant"] for turn in turns if turn["work"] != "import" and not turn["error"]}
+def peers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the peers that succeeded at more than their import."""
+    able = {run["contestant"] for run in runs if run["task"] != "import" and not run["error"]}
     return [name for name in PEERS if name in able]
 
 
 def summary(rows: Sequence[Row], names: Sequence[str]) -> Table:
-    """Return the figures of faceattr and of peers beside it."""
+    """Return a table of faceattr's figures beside those of peers."""
     cells = [
         [row.title, *(_cell(row, name) for name in (OURS, *names))]
         for row in rows
@@ -251,7 +250,7 @@ def summary(rows: Sequence[Row], names: Sequence[str]) -> Table:
 
 
 def _cell(row: Row, name: str) -> str:
-    value, ratio = row.middle(name), row.ratio(name)
+    value, ratio = row.median(name), row.ratio(name)
     if value is None:
         return ""
     if name == OURS:
@@ -260,7 +259,7 @@ def _cell(row: Row, name: str) -> str:
 
 
 def goals(rows: Sequence[Row], networks: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what faceattr wants to be, and what it is."""
+    """Return a table of the goals and what was measured."""
     cells = []
     for row in rows:
         ratio = row.ratio(THEIRS)
@@ -293,7 +292,7 @@ def _limits(limits: Mapping[str, Any]) -> str:
 
 
 def limits_table(networks: Sequence[Mapping[str, Any]]) -> Table:
-    """Return how near each network comes to what the machine allows."""
+    """Return a table of each network's time beside the least that the machine allows."""
     cells = [
         [
             network["owner"],
@@ -321,7 +320,7 @@ def limits_table(networks: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def breakdown_table(breakdown: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return the shares of the parts of the program."""
+    """Return a table of the shares of time of each part of the program."""
     parts = ("decoding", "detection", "networks", "rest")
     cells = [
         [name, *(f"{seconds.get(part, 0) / seconds['all']:.1%}" for part in parts)]
@@ -331,7 +330,7 @@ def breakdown_table(breakdown: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def differences_table(analyzers: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return how far answers at `auto` are from those at `f32`."""
+    """Return a table of the differences between answers at `auto` and at `f32`."""
     cells = [
         [
             name,
@@ -345,7 +344,7 @@ def differences_table(analyzers: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def environments_table(environments: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return sizes and versions."""
+    """Return a table of the environments' sizes and versions."""
     cells = [
         [
             name,
@@ -358,39 +357,38 @@ def environments_table(environments: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table("", ["environment", "size", "largest parts, MB", "versions"], cells)
 
 
-def all_figures(turns: Sequence[Mapping[str, Any]]) -> Table:
-    """Return each contestant at each work."""
+def all_figures(runs: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of each contestant at each task."""
     cells = []
-    for work in WORKS:
+    for task in TASKS:
         for contestant in CONTESTANTS:
-            mine = [
-                turn
-                for turn in turns
-                if (turn["contestant"], turn["work"]) == (contestant.name, work.key)
-                and not turn["error"]
+            own = [
+                run
+                for run in runs
+                if (run["contestant"], run["task"]) == (contestant.name, task.key)
+                and not run["error"]
             ]
-            if mine:
-                values = times(mine, work.key)[contestant.name]
-                last = mine[-1]
-                run = last["runs"][-1]
+            if own:
+                values = times(own, task.key)[contestant.name]
+                last = own[-1]["repetitions"][-1]
                 cells.append(
                     [
-                        work.title,
+                        task.title,
                         contestant.name,
                         as_time(median(values)),
                         f"{as_time(min(values))} – {as_time(max(values))}",
                         str(len(values)),
-                        f"{run['faces']} in {run['items']}" if "faces" in run else "",
-                        as_bytes(max(turn["peak_bytes"] for turn in mine)),
-                        str(last["threads"] or ""),
+                        f"{last['faces']} in {last['items']}" if "faces" in last else "",
+                        as_bytes(max(run["peak_bytes"] for run in own)),
+                        str(own[-1]["threads"] or ""),
                     ]
                 )
-    header = ["work", "contestant", "median", "least – most", "repetitions"]
+    header = ["task", "contestant", "median", "least – most", "repetitions"]
     return Table("", [*header, "faces in pictures", "peak memory", "threads"], cells)
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Draw the figures of faceattr and its peers as bars."""
+    """Draw the figures of faceattr and its peers as bars into a PNG file."""
     from matplotlib.figure import Figure
 
     names = [name for name in (OURS, *PEERS[:3]) if any(row.values.get(name) for row in rows)]
@@ -399,7 +397,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     height = 0.8 / len(names)
     for index, name in enumerate(names):
         for place, row in enumerate(rows):
-            value = row.middle(name)
+            value = row.median(name)
             if value is None:
                 continue
             y = place + (index - (len(names) - 1) / 2) * height

@@ -1,0 +1,1 @@
+"""Detectors: accuracy on WIDER FACE against time."""

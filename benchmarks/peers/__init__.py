@@ -1,0 +1,1 @@
+"""faceattr beside the packages that its users would otherwise pick."""

@@ -1,0 +1,1 @@
+"""Videos and live views: speed, age of frames, memory, flicker."""
