@@ -19,6 +19,7 @@ class Measurement:
         round: Number of the round.
         seconds: Of a start, or per picture or frame; the median of the process's calls.
         fastest: The same of its fastest call.
+        cpu_seconds: The same of all cores together; the median of the calls.
         peak_bytes: Largest resident memory of the process.
     """
 
@@ -27,6 +28,7 @@ class Measurement:
     round: int
     seconds: float
     fastest: float
+    cpu_seconds: float
     peak_bytes: int
 
 
@@ -38,19 +40,24 @@ def to_table(measurements: Sequence[Measurement]) -> Table:
             [one for one in measurements if (one.version, one.task) == (v, task)] for v in (0, 1)
         ]
         seconds = [[one.seconds for one in runs] for runs in both]
-        best = [min(one.fastest for one in runs) for runs in both]
+        fastest = [min(one.fastest for one in runs) for runs in both]
         peaks = [[float(one.peak_bytes) for one in runs] for runs in both]
         rows.append(
             [
                 task,
                 *(f"{1000 * median(values):.2f} ms" for values in seconds),
                 ratio(*seconds),
-                f"{best[1] / best[0]:.3f}",
+                f"{fastest[1] / fastest[0]:.3f}",
+                ratio(*([one.cpu_seconds for one in runs] for runs in both)),
                 *(f"{median(values) / 1e6:.0f} MB" for values in peaks),
                 ratio(*peaks),
             ]
         )
-    header = ["task", "old", "new", "ratio", "of fastest", "old, peak", "new, peak", "ratio"]
+    header = [
+        "task",
+        *("old", "new", "ratio", "of fastest", "of processor time"),
+        *("old, peak memory", "new, peak memory", "ratio"),
+    ]
     return Table("", header, rows)
 
 

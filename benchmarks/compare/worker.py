@@ -1,4 +1,4 @@
-"""Times one task of the faceattr that is installed, whichever version it is.
+"""Time one task of the faceattr that is installed, whichever version it is.
 
     python worker.py JOB
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
@@ -25,13 +26,22 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     call = CALLS[job["task"]](job)
     num_items: list[int] = []
-    durations = time_calls(lambda: num_items.append(call()), job["seconds"], at_least=1)
+    cpu_seconds: list[float] = []
+
+    def timed() -> None:
+        began = time.process_time()
+        num_items.append(call())
+        cpu_seconds.append((time.process_time() - began) / num_items[-1])
+
+    durations = time_calls(timed, job["seconds"], at_least=1)
     seconds = [duration / num_items[0] for duration in durations]
-    print(
-        json.dumps(
-            {"seconds": median(seconds), "fastest": min(seconds), "peak_bytes": peak_bytes()}
-        )
-    )
+    figures = {
+        "seconds": median(seconds),
+        "fastest": min(seconds),
+        "cpu_seconds": median(cpu_seconds[1:]),  # without the call that warms up
+        "peak_bytes": peak_bytes(),
+    }
+    print(json.dumps(figures))
 
 
 def _picture(job: dict[str, Any]) -> Callable[[], int]:

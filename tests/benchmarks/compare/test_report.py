@@ -11,7 +11,7 @@ from benchmarks.compare.report import Measurement, ratio, to_table
 
 
 def measurement(version: int, task: str, number: int, seconds: float, peak: int) -> Measurement:
-    return Measurement(version, task, number, seconds, seconds / 2, peak)
+    return Measurement(version, task, number, seconds, seconds / 2, 3.0, peak)
 
 
 def test_each_round_is_compared_with_itself() -> None:
@@ -30,8 +30,18 @@ def test_a_row_has_the_medians_of_both_versions() -> None:
         ]
     )
     assert table.rows == [
-        ["picture", "10.00 ms", "20.00 ms", "2.000", "2.000", "200 MB", "100 MB", "0.500"],
-        ["batch", "500.00 ms", "500.00 ms", "1.000", "1.000", "1000 MB", "1000 MB", "1.000"],
+        ["picture", "10.00 ms", "20.00 ms", "2.000", "2.000", "1.000", "200 MB", "100 MB", "0.500"],
+        [
+            "batch",
+            "500.00 ms",
+            "500.00 ms",
+            "1.000",
+            "1.000",
+            "1.000",
+            "1000 MB",
+            "1000 MB",
+            "1.000",
+        ],
     ]
 
 
