@@ -2,91 +2,101 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.engines import converted
 from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.quiet import REINSTALL, compress_model_transformation
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
-from faceattr.errors import EngineError
+from faceattr.errors import EngineError, FaceattrError
 from faceattr.networks.graph import Network
-from faceattr.weights import cache_folder
 
 logger = logging.getLogger(__name__)
 
-CHANNELS = (1, 3)  # that a picture can have
-FORMAT = 1  # of the stored models; another number when translations change
-MOST_PREPARED = 1000  # layers that a network keeps ready, one for each shape that it has met
+CHANNELS = (1, 3)  # of an image
+FORMAT = 2  # of the stored models; incremented when translations change
+MAX_PREPARED = 1000  # layers kept ready per network, one for each shape that it has met
 
 
 class OpenVinoEngine(Engine):
     """OpenVINO on the CPU (default).
 
     ``precision="auto"`` leaves the arithmetic to OpenVINO: bfloat16 where the processor
-    multiplies matrices of it natively, else float32.
+    multiplies bfloat16 matrices natively, else float32.
 
-    A network whose weights have a digest is translated once and stored in the cache, with
-    weights in half precision unless it is for ``"f32"``. Later its weights are not asked for.
+    A network whose weights have a digest is converted once and stored in the cache. Unless the
+    precision is ``"f32"``, its weights are rounded to half precision, whether or not it can be
+    stored. Later starts do not read the original weights.
     """
 
     def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         try:
-            model = _model(network, precision)
-            return _ThreadSafe(self._compile(model, precision))
-        except EngineError:
+            return self._compile(_model(network, precision), precision, repr(network.name))
+        except FaceattrError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
-            raise EngineError(f"OpenVINO cannot compile {network.name!r}: {error}") from error
+            raise EngineError(
+                f"OpenVINO cannot compile {network.name!r}: {_one_line(error)}"
+            ) from error
 
     def compile_onnx(self, path: Path) -> Compiled:
         """See the base class."""
         try:
             model = read_onnx(path)
-            compiled = _ThreadSafe(self._compile(model, self.precision))
-        except EngineError:
+            compiled = self._compile(model, self.precision, path.name)
+            shape = [None if side.is_dynamic else side.get_length() for side in _shape(model)]
+        except FaceattrError:
             raise
-        except RuntimeError as error:  # all that OpenVINO raises
-            raise EngineError(f"OpenVINO cannot read {path}: {error}") from error
-        shape = [None if side.is_dynamic else side.get_length() for side in _shape(model)]
+        except Exception as error:  # a damaged file makes OpenVINO's bindings fail in many ways
+            raise EngineError(f"OpenVINO cannot read {path}: {_one_line(error)}") from error
         return _OnnxFunction(path.name, compiled, shape)
 
-    def _compile(self, model: ov.Model, precision: Precision) -> ov.CompiledModel:
+    def _compile(self, model: ov.Model, precision: Precision, name: str) -> Compiled:
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
-            "CPU_RUNTIME_CACHE_CAPACITY": MOST_PREPARED,  # 5000 take GB after many pictures
+            "CPU_RUNTIME_CACHE_CAPACITY": MAX_PREPARED,  # 5000 take GB after many images
         }
         if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
-        return ov.Core().compile_model(model, "CPU", properties)
+        core = _core()
+        try:
+            compiled = core.compile_model(model, "CPU", properties)
+        except RuntimeError as error:
+            if "CPU" in core.available_devices:
+                raise
+            raise EngineError(
+                f"OpenVINO cannot load its plugin for the CPU: {_one_line(error)}; {REINSTALL}"
+            ) from error
+        return _ThreadSafe(compiled, name)
 
 
 def read_onnx(path: Path) -> ov.Model:
     """Return the network in an ONNX file as a model from (N, H, W, C) to its first output.
 
     Raises:
-        EngineError: It does not have one input, or that is for batches of a fixed size above 1.
+        EngineError: It does not have one input, or its batch size is fixed to more than 1.
     """
-    model = ov.Core().read_model(path)
+    model = _core().read_model(path)
     if len(model.inputs) != 1:
         names = ", ".join(port.any_name for port in model.inputs)
         raise EngineError(f"{path.name} has {len(model.inputs)} inputs ({names}) instead of one")
     shape = _shape(model)
     if shape[0].is_static and shape[0].get_length() != 1:
         raise EngineError(
-            f"{path.name} takes {shape[0]} pictures at a time; export it with a free batch "
+            f"{path.name} takes {shape[0]} images at a time; export it with a free batch "
             "(dynamic axis 0), or for one"
         )
     steps = ov.preprocess.PrePostProcessor(model)
@@ -98,12 +108,23 @@ def read_onnx(path: Path) -> ov.Model:
     return steps.build()
 
 
+def _core() -> ov.Core:
+    try:
+        return ov.Core()
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO does not start: {_one_line(error)}; {REINSTALL}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _shape(model: ov.Model) -> ov.PartialShape:
     return model.input().get_partial_shape()
 
 
 class _OnnxFunction:
-    """The network of an ONNX file, which has its own mind about what it takes."""
+    """The network of an ONNX file, whose batch size may be fixed and whose input is checked."""
 
     def __init__(self, name: str, compiled: Compiled, shape: Sequence[int | None]) -> None:
         self._name = name
@@ -111,16 +132,16 @@ class _OnnxFunction:
         self._shape = shape
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        num, *wanted = self._shape
-        given = batch.shape[1:]
-        if len(given) != len(wanted) or any(
-            side not in (None, size) for side, size in zip(wanted, given, strict=True)
+        batch_size, *expected = self._shape
+        actual = batch.shape[1:]
+        if len(actual) != len(expected) or any(
+            side not in (None, size) for side, size in zip(expected, actual, strict=True)
         ):
             raise EngineError(
-                f"{self._name} takes {_words(wanted)} for each face and gets {_words(given)}; the "
-                "analyzer's crop has another form (height, width, channels)"
+                f"{self._name} takes {_words(expected)} for each face but was given "
+                f"{_words(actual)} (height, width, channels); change the analyzer's crop"
             )
-        if num is None:
+        if batch_size is None:
             return self._compiled(batch)
         return np.concatenate([self._compiled(row) for row in np.split(batch, len(batch))])
 
@@ -130,58 +151,48 @@ def _words(shape: Sequence[int | None]) -> str:
 
 
 def _model(network: Network, precision: Precision) -> ov.Model:
-    """Return the network as an OpenVINO model, from the cache if it has been there before."""
+    """Return the network as an OpenVINO model, from the cache if it is stored there."""
     if network.identity is None or not network.stored:
         return translate(network)
-    path = _stored(network.identity, precision)
-    try:
-        return ov.Core().read_model(path)
-    except RuntimeError as error:  # it is missing, or damaged
-        logger.debug("%s: %s", path, error)
+    key = f"{network.identity} {precision} {ov.__version__} {FORMAT}"
+    with suppress(OSError, RuntimeError):  # no folder for the cache, or a model of another build
+        if converted.is_intact(converted.path_of(key)):
+            return ov.Core().read_model(converted.path_of(key))
     logger.info("converting %s for OpenVINO %s", network.name, ov.__version__)
     model = translate(network)
+    if precision != "f32":
+        compress_model_transformation(model)  # here, so that it does not depend on the disk
     try:
-        _store(model, path, half=precision != "f32")
-        return ov.Core().read_model(path)
+        path = converted.path_of(key)
+        converted.store(path, lambda xml: ov.save_model(model, xml, compress_to_fp16=False))
+        return ov.Core().read_model(path)  # which takes less memory, as the weights are mapped
     except (OSError, RuntimeError) as error:
         logger.warning(
-            "%s will be converted again at the next start, as %s cannot be kept: %s",
-            *(network.name, path, error),
+            "the converted network %s cannot be stored and will be converted again at the next "
+            "start: %s",
+            *(network.name, _one_line(error)),
         )
         return model
 
 
-def _stored(identity: str, precision: Precision) -> Path:
-    key = f"{identity} {precision} {ov.__version__} {FORMAT}"
-    return cache_folder() / "compiled" / f"{hashlib.sha256(key.encode()).hexdigest()}.xml"
-
-
-def _store(model: ov.Model, path: Path, *, half: bool) -> None:
-    """Write a model beside its place and move it there, so that nobody meets half of it.
-
-    Two processes that do so at once write the same, but for the names of some nodes.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
-        staged = Path(folder, path.name)
-        ov.save_model(model, staged, compress_to_fp16=half)
-        for part in (staged.with_suffix(".bin"), staged):  # the xml last: it is what is looked for
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path.with_name(part.name))
-
-
 class _ThreadSafe:
-    """A compiled model with a request for each thread that calls."""
+    """A compiled model with one inference request per thread."""
 
-    def __init__(self, model: ov.CompiledModel) -> None:
+    def __init__(self, model: ov.CompiledModel, name: str) -> None:
         self._model = model
+        self._name = name
         self._local = threading.local()
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        if not hasattr(self._local, "request"):
-            self._local.request = self._model.create_infer_request()
-        request: ov.InferRequest = self._local.request
-        request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
-        answer: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
-        return answer
+        try:
+            if not hasattr(self._local, "request"):
+                self._local.request = self._model.create_infer_request()
+            request: ov.InferRequest = self._local.request
+            request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot run {self._name} on {_words(batch.shape)} numbers: "
+                f"{_one_line(error)}"
+            ) from error
+        output: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
+        return output

@@ -10,15 +10,19 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from onnx_files import write_classifier
 from standins import random_weights
 
-from faceattr.engines.openvino import OpenVinoEngine
+from faceattr.engines.base import Precision
+from faceattr.engines.openvino import OpenVinoEngine, _model
+from faceattr.engines.quiet import openvino as ov
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Layer, Network, sequential
 
@@ -95,18 +99,6 @@ def test_half_precision_is_only_for_auto(home: Path) -> None:
     assert len(half) == pytest.approx(len(exact) / 2, rel=0.1)
 
 
-@pytest.mark.parametrize("suffix", [".bin", ".xml"])
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_damaged_entry_is_made_again(home: Path, suffix: str, share: float) -> None:
-    expected = run()
-    intact = stored(home)
-    (damaged,) = (home / "compiled").glob(f"*{suffix}")
-    damaged.write_bytes(damaged.read_bytes()[: int(share * damaged.stat().st_size)])
-    np.testing.assert_array_equal(run(), expected)
-    assert stored(home) == intact
-    run(replace(NETWORK, weights=Unreadable()))
-
-
 def test_a_cache_that_cannot_be_written_is_done_without(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +106,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     (home / "compiled").write_text("not a folder")
     with caplog.at_level(logging.WARNING, "faceattr"):
         np.testing.assert_allclose(run(), expected, atol=1e-6)
-    assert caplog.messages[0].startswith("small will be converted again at the next start, as ")
+    assert caplog.messages[0].startswith(
+        "the converted network small cannot be stored and will be converted again at the next start"
+    )
 
 
 def test_two_processes_may_convert_at_once(home: Path) -> None:
@@ -156,3 +150,102 @@ def test_openvinos_converter_is_imported_only_for_who_asks() -> None:
         "sys.exit(early or openvino.convert_model.__name__ != 'convert_model')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("precision", ["auto", "f32"])
+def test_answers_do_not_depend_on_whether_the_cache_can_store(
+    home: Path, precision: Precision
+) -> None:
+    stored = OpenVinoEngine().build(NETWORK, precision)(CROPS)
+    again = OpenVinoEngine().build(NETWORK, precision)(CROPS)
+    shutil.rmtree(home / "compiled")
+    (home / "compiled").write_text("not a folder")
+    unstored = OpenVinoEngine().build(NETWORK, precision)(CROPS)
+    np.testing.assert_array_equal(stored, again)
+    np.testing.assert_array_equal(stored, unstored)
+
+
+def test_half_precision_rounds_the_weights() -> None:
+    engine = OpenVinoEngine(precision="f32")
+    exact = replace(NETWORK, digest=None)
+    model = _model(NETWORK, "auto")
+    rounded = engine._compile(model, "f32", "rounded")(CROPS)
+    assert not np.array_equal(rounded, engine.compile(exact)(CROPS))
+    np.testing.assert_allclose(rounded, engine.compile(exact)(CROPS), atol=1e-3)
+
+
+def test_no_home_is_needed_to_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = run()
+    monkeypatch.setenv("FACEATTR_HOME", "~nobody-has-this-name/cache")
+    with caplog.at_level(logging.WARNING, "faceattr"):
+        np.testing.assert_array_equal(run(), expected)
+    assert "there is no home folder in which to keep files; set FACEATTR_HOME" in caplog.text
+
+
+def test_what_cannot_run_is_an_engine_error() -> None:
+    compiled = OpenVinoEngine().compile(NETWORK)
+    with pytest.raises(EngineError, match="cannot run 'small' on 1×6×6×5 numbers"):
+        compiled(np.zeros((1, 6, 6, 5), np.float32))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x08", b"garbage" * 99, b"\xff" * 999, b"\x08\x08\x3a\x02\x12\xff"]
+)
+def test_a_file_that_is_not_onnx_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(EngineError, match=r"OpenVINO cannot read .*model\.onnx"):
+        OpenVinoEngine().compile_onnx(tmp_path / "model.onnx")
+
+
+def test_names_in_an_onnx_file_may_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    write_classifier(path, np.ones((3, 2), np.float32), np.zeros(2, np.float32))
+    intact = path.read_bytes()
+    for name in (b"picture", b"means", b"logits", b"scores", b"weights", b"toy", b"ReduceMean"):
+        path.write_bytes(intact.replace(name, b"\xff" * len(name)))
+        with suppress(EngineError):
+            OpenVinoEngine().compile_onnx(path)(np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_a_missing_openvino_is_one_line_that_says_what_to_do() -> None:
+    code = (
+        "import sys; sys.modules['openvino'] = None\n"
+        "from faceattr.engines import create_engine\n"
+        "try: create_engine()\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert output.startswith("MissingDependencyError OpenVINO cannot be imported: ")
+    assert output.endswith(
+        "pip install --force-reinstall openvino`, or choose engine='tensorflow'\n"
+    )
+    assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("reason", ["Cannot load library\nlibopenvino_intel_cpu_plugin.so", ""])
+def test_an_openvino_without_its_plugin_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    class Broken:
+        available_devices = ()
+
+        def compile_model(self, *_: object) -> None:
+            raise RuntimeError(reason)
+
+    monkeypatch.setattr(ov, "Core", Broken)
+    with pytest.raises(
+        EngineError, match=r"cannot load its plugin for the CPU: .*reinstall"
+    ) as got:
+        run(replace(NETWORK, digest=None))
+    assert "\n" not in str(got.value)
+
+
+def test_an_openvino_that_does_not_start_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("plugins.xml\nis missing")
+
+    monkeypatch.setattr(ov, "Core", fail)
+    with pytest.raises(EngineError, match=r"OpenVINO does not start: plugins.xml is missing; rein"):
+        run(replace(NETWORK, digest=None))
