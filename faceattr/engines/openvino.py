@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from faceattr.engines import converted
 from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.forking import ForkGuard
 from faceattr.engines.quiet import REINSTALL, compress_model_transformation
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
@@ -25,6 +27,11 @@ logger = logging.getLogger(__name__)
 CHANNELS = (1, 3)  # of an image
 FORMAT = 2  # of the stored models; incremented when translations change
 MAX_PREPARED = 1000  # layers kept ready per network, one for each shape that it has met
+
+fork_guard = ForkGuard()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Engine._compiled.clear)  # a child compiles anew
 
 
 class OpenVinoEngine(Engine):
@@ -71,15 +78,18 @@ class OpenVinoEngine(Engine):
             properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
+        fork_guard.check()
         core = _core()
         try:
-            compiled = core.compile_model(model, "CPU", properties)
+            with fork_guard.at_work():
+                compiled = core.compile_model(model, "CPU", properties)
         except RuntimeError as error:
             if "CPU" in core.available_devices:
                 raise
             raise EngineError(
                 f"OpenVINO cannot load its plugin for the CPU: {_one_line(error)}; {REINSTALL}"
             ) from error
+        fork_guard.keep(compiled)
         return _ThreadSafe(compiled, name)
 
 
@@ -183,16 +193,22 @@ class _ThreadSafe:
         self._name = name
         self._local = threading.local()
 
+    def __del__(self, guard: ForkGuard = fork_guard) -> None:
+        with guard.at_work():
+            del self._model, self._local
+
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        try:
-            if not hasattr(self._local, "request"):
-                self._local.request = self._model.create_infer_request()
-            request: ov.InferRequest = self._local.request
-            request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
-        except RuntimeError as error:
-            raise EngineError(
-                f"OpenVINO cannot run {self._name} on {_words(batch.shape)} numbers: "
-                f"{_one_line(error)}"
-            ) from error
-        output: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
+        fork_guard.check()
+        with fork_guard.at_work():
+            try:
+                if not hasattr(self._local, "request"):
+                    self._local.request = self._model.create_infer_request()
+                request: ov.InferRequest = self._local.request
+                request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
+            except RuntimeError as error:
+                raise EngineError(
+                    f"OpenVINO cannot run {self._name} on {_words(batch.shape)} numbers: "
+                    f"{_one_line(error)}"
+                ) from error
+            output: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
         return output

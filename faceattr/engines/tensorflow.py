@@ -1,7 +1,8 @@
-"""Networks by Keras on TensorFlow: the reference, and the way to a GPU."""
+"""Networks by Keras on TensorFlow: the reference results, and the way to a GPU."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,20 +15,27 @@ from faceattr.engines.base import Compiled, Engine, Precision
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Layer, Network
 
+PROCESS = os.getpid()  # in which TensorFlow was imported
+
 
 class TensorFlowEngine(Engine):
     """TensorFlow, in float32, on its default device (a GPU where it finds one)."""
 
     def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
+        _check_process()
         if self.threads is not None:
             _limit_threads(self.threads)
         model = to_keras(network)
         function = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
         def run(batch: NDArray[Any]) -> NDArray[np.float32]:
-            answer: NDArray[np.float32] = function(tf.constant(batch, tf.float32)).numpy()
-            return answer
+            _check_process()
+            try:
+                output: NDArray[np.float32] = function(tf.constant(batch, tf.float32)).numpy()
+            except (tf.errors.OpError, TypeError, ValueError) as error:
+                raise EngineError(f"TensorFlow cannot run {network.name!r}: {error}") from error
+            return output
 
         return run
 
@@ -36,7 +44,7 @@ def to_keras(network: Network) -> keras.Model:
     """Return the network as a functional Keras model with its weights.
 
     Raises:
-        EngineError: A layer is unknown to Keras or its weights have another shape.
+        EngineError: A layer is unknown to Keras, or its weights have the wrong shape.
     """
     model = build(network.name, network.layers)
     for layer in model.layers:
@@ -53,7 +61,7 @@ def build(name: str, layers: Sequence[Layer]) -> keras.Model:
     """Return the graph as an untrained functional Keras model.
 
     Raises:
-        EngineError: A layer is unknown to Keras, or cannot take its input.
+        EngineError: A layer is unknown to Keras or does not accept its input.
     """
     first, *rest = layers
     batch = keras.layers.Input(first.config["shape"], name=first.name)
@@ -69,6 +77,15 @@ def build(name: str, layers: Sequence[Layer]) -> keras.Model:
                 f"Keras {keras.__version__}: {error}"
             ) from error
     return keras.Model(batch, outputs[rest[-1].name], name=name)
+
+
+def _check_process() -> None:
+    """Refuse to wait for ever: in a forked process, TensorFlow's threads do not exist."""
+    if os.getpid() != PROCESS:
+        raise EngineError(
+            "TensorFlow cannot be used in a forked process; use engine='openvino', or "
+            "multiprocessing.get_context('spawn')"
+        )
 
 
 def _limit_threads(threads: int) -> None:
