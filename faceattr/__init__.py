@@ -1,5 +1,10 @@
 """Read attributes off faces: emotion, age, gender and others' plugins."""
 
+import os
+
+# OpenCV reads its own limit when it is imported; it catches what our look at a header misses.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
+
 from faceattr import analyzers, detectors
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import ImageError
-from faceattr.headers import detect_format
+from faceattr.headers import detect_format, read_header
 from faceattr.types import BGRImage
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ ImageSource: TypeAlias = (
 bytes or an open binary file; a PIL image; a BGR array."""
 
 MAX_PIXELS = 100_000_000
+SMALL_FILE = 1_000_000  # bytes; one as small must not cost as much as 100 million pixels of a JPEG
 MAX_URL_BYTES = 100_000_000
 MAX_FILE_BYTES = 1_000_000_000  # 100 million pixels of a TIFF with 16 bits are 600 million bytes
 
@@ -53,12 +54,6 @@ IMAGE_SUFFIX = re.compile(
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}")  # 48 characters hold the smallest GIF
 _LONGEST_NAME = 4096  # characters; no file has a longer path
 _CHUNK = 65_536  # bytes
-
-# ITU-T T.81, table B.1. A marker follows 0xFF; stuffing, fill bytes, TEM and RSTn do not count.
-_JPEG_START = b"\xff\xd8"
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_END = 0xD9
 
 
 def load_image(
@@ -445,52 +440,30 @@ def _check_bytes(num_bytes: int, max_bytes: int) -> None:
 def _decode(data: bytes, max_pixels: int) -> BGRImage:
     if not data:
         raise ImageError("empty, 0 bytes")
-    width, height = _claimed_size(data)
-    _check_pixels(width, height, max_pixels)
-    if data.startswith(_JPEG_START) and not _is_complete_jpeg(data):  # OpenCV may fill it
-        raise ImageError("truncated JPEG: its end is missing; copy or download it again")
-    if width < 1 or height < 1:
-        raise ImageError(f"not a picture that OpenCV can read (it begins with {data[:16]!r})")
+    header = read_header(data)
+    _check_pixels(header.width, header.height, max_pixels)
+    if header.fault is not None:
+        raise ImageError(header.fault)
+    cost = header.width * header.height * header.cost
+    if cost > MAX_PIXELS * max(1, len(data) / SMALL_FILE):
+        raise ImageError(
+            f"{header.format} of {header.width} x {header.height} pixels in {len(data):,} bytes: "
+            "decoding would take too much memory or time; save it as JPEG or PNG"
+        )
+    flags = cv2.IMREAD_COLOR
+    if header.quarter_turns or header.mirror is not None:  # the EXIF data repeat them, if at all
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:  # OpenCV has limits of its own, 2**20 a side and 2**30 in all
         raise ImageError(f"OpenCV refuses it: {error.err}") from error
     if image is None:
         raise ImageError("truncated, damaged or unknown to OpenCV; save it as JPEG or PNG")
-    _check_pixels(image.shape[1], image.shape[0], max_pixels)  # an AVIF may claim two sizes
-    return np.asarray(image, np.uint8)
-
-
-def _claimed_size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that the header claims, less than 1 if it is of no known kind.
-
-    JPEG is read here, as libjpeg reads it: imagesize can be led to another frame header.
-    """
-    if data.startswith(_JPEG_START):
-        for marker, start in _jpeg_segments(data):
-            if marker in _JPEG_FRAMES:
-                height, width = data[start + 3 : start + 5], data[start + 5 : start + 7]
-                return int.from_bytes(width, "big"), int.from_bytes(height, "big")
-        return 0, 0
-    import imagesize  # type: ignore[import-untyped]  # no py.typed; 30 ms, not for JPEG
-
-    header = data[:4096] if data.startswith(b"P") else data  # PNM digits take it quadratic time
-    size: tuple[int, int] = imagesize.get(io.BytesIO(header), exif_rotation=False)
-    return size
-
-
-def _is_complete_jpeg(data: bytes) -> bool:
-    """Tell whether the first picture in the file ends; cameras append previews and padding."""
-    return any(marker == _JPEG_END for marker, _ in _jpeg_segments(data))
-
-
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield each marker of a JPEG and where its segment starts, after the marker."""
-    start = len(_JPEG_START)
-    while found := _JPEG_MARKER.search(data, start):
-        start = found.end()
-        yield found[1][0], start
-        start += int.from_bytes(data[start : start + 2], "big")
+    _check_pixels(image.shape[1], image.shape[0], max_pixels)
+    upright = np.rot90(image, header.quarter_turns)
+    if header.mirror is not None:
+        upright = np.flip(upright, header.mirror)
+    return np.ascontiguousarray(upright, np.uint8)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:

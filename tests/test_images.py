@@ -292,9 +292,9 @@ def test_an_impossible_name_is_refused(name: str) -> None:
         (JPEG[:100], "truncated JPEG"),
         (JPEG[:-20], "truncated JPEG"),
         (JPEG[:-20] + bytes(100), "truncated JPEG"),
-        (PNG[:-20], "truncated, damaged or"),
+        (PNG[:-20], "truncated PNG: it ends within a chunk"),
         (PNG[:50] + b"?" + PNG[51:], "truncated, damaged or"),
-        (b"<svg width='9' height='9'/>", "truncated, damaged or unknown"),
+        (b"<svg width='9' height='9'/>", "a file of the format SVG, which cannot be read"),
     ],
     ids=[
         "empty",
