@@ -12,6 +12,7 @@ from typing import IO
 import numpy as np
 
 from faceattr.errors import WeightsError
+from faceattr.networks.formats.archives import check_unpacked_size
 from faceattr.networks.graph import Array, Layer, Network
 
 
@@ -42,6 +43,7 @@ def load(source: bytes | Path) -> Network:
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
         with np.load(BytesIO(content)) as archive:
+            check_unpacked_size(archive.zip, len(content))
             graph = json.loads(archive["graph"].item())
             weights: dict[str, list[Array]] = {}
             for key in archive.files:
