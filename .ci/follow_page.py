@@ -1,9 +1,9 @@
-"""Does what a page says under "From an empty folder": writes its files, runs its commands.
+"""Follow the section "From an empty folder" of a page: write its files, run its commands.
 
     python .ci/follow_page.py PAGE FOLDER
 
-The folder has an environment .venv, in which faceattr is installed, and photo.jpg; so the page's
-first commands, which make the environment, are left out.
+The folder contains photo.jpg and an environment .venv with faceattr, so the first block of commands
+of the page, which makes the environment, is left out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FILE = re.compile(r"`(\w+\.(?:py|toml))`")
 
 
 def main(page: str, folder: str) -> None:
-    """Follow the page, and stop where it fails."""
-    section = SECTION.search(Path(page).read_text())
+    """Follow the page; stop at the first command that fails."""
+    section = SECTION.search(Path(page).read_text(encoding="utf-8"))
     assert section is not None
     for before, kind, text in BLOCK.findall(section[1])[1:]:
         names = FILE.findall(before)
@@ -28,7 +28,7 @@ def main(page: str, folder: str) -> None:
             print(text, end="", flush=True)
             subprocess.run(["bash", "-euc", text], cwd=folder, check=True)
         elif names:
-            Path(folder, names[-1]).write_text(text)
+            Path(folder, names[-1]).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

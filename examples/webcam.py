@@ -15,7 +15,7 @@ import faceattr
 
 def main(source: str = "0") -> None:
     """Print each face's emotion when it changes."""
-    labels: dict[int | None, str | None] = {}
+    labels: dict[int | None, str] = {}
     for frame, faces in faceattr.stream(source, actions=["emotion"]):
         for face in faces:
             emotion = face.attributes["emotion"]

@@ -1,44 +1,183 @@
-"""Read attributes off faces: emotion, age, gender and others' plugins."""
+"""Face attribute analysis (emotion, age, gender) for images and video, extensible by plugins.
 
-import os
+What this module exports is the public interface. Modules that it does not name may change.
+"""
 
-# OpenCV reads its own limit when it is imported; it catches what our look at a header misses.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
+from __future__ import annotations
 
-from faceattr import analyzers, detectors
-from faceattr.alignment import CropSpec
-from faceattr.analyzers.base import Analyzer
-from faceattr.api import analyze, analyze_many, detect, stream
-from faceattr.detectors.base import Detector
-from faceattr.errors import FaceattrError
-from faceattr.images import load_image
+from typing import TYPE_CHECKING, Any
+
+from faceattr import opencv as _opencv  # noqa: F401  # first, as other modules import cv2
+from faceattr.alignment import CropSpec, crop_faces
+from faceattr.analyzers.base import Analyzer, HeadAnalyzer, Reader
+from faceattr.api import (
+    analyze,
+    analyze_each,
+    analyze_many,
+    create_analyzer,
+    create_detector,
+    detect,
+    list_analyzers,
+    list_detectors,
+    register_analyzer,
+    register_detector,
+    stream,
+)
+from faceattr.detectors.base import Detector, Finder, Search
+from faceattr.drawing import draw_faces
+from faceattr.engines.base import Engine
+from faceattr.errors import (
+    DuplicateNameError,
+    EngineError,
+    FaceattrError,
+    ImageError,
+    MissingDependencyError,
+    NoFaceError,
+    OptionError,
+    PluginError,
+    PluginLoadError,
+    SinkError,
+    SourceError,
+    UnknownNameError,
+    WeightsError,
+)
+from faceattr.forms import Labels, Unit, Vector
+from faceattr.images import find_images, load_image
+from faceattr.options import PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
-from faceattr.registry import CONTRACT
-from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face, Frame
+from faceattr.registry import API_VERSION
+from faceattr.results import ImageResult
+from faceattr.types import (
+    Attribute,
+    BGRImage,
+    Classification,
+    CropBatch,
+    CropGeometry,
+    Crops,
+    Descriptor,
+    Detection,
+    Estimate,
+    Face,
+    Features,
+    Frame,
+    Trunk,
+)
 from faceattr.weights import Weights
+
+if TYPE_CHECKING:
+    from faceattr.streaming.analysis import LiveAnalysis, play
+    from faceattr.streaming.sinks import (
+        CallbackSink,
+        CsvSink,
+        JsonLinesSink,
+        ParquetSink,
+        Sink,
+        TimelineSink,
+        VideoSink,
+        WindowSink,
+    )
+    from faceattr.streaming.sources import LiveSource, Pictures, Source, VideoFile, open_source
 
 __version__ = "0.1.0"
 
+_STREAMING = {  # SciPy and others take a moment, for streams only
+    "analysis": ("LiveAnalysis", "play"),
+    "sinks": (
+        *("CallbackSink", "CsvSink", "JsonLinesSink", "ParquetSink", "Sink", "TimelineSink"),
+        *("VideoSink", "WindowSink"),
+    ),
+    "sources": ("LiveSource", "Pictures", "Source", "VideoFile", "open_source"),
+}
+
 __all__ = [
-    "CONTRACT",
+    "API_VERSION",
     "Analyzer",
+    "Attribute",
     "BGRImage",
+    "CallbackSink",
     "Classification",
+    "CropBatch",
+    "CropGeometry",
     "CropSpec",
     "Crops",
+    "CsvSink",
+    "Descriptor",
     "Detection",
     "Detector",
+    "DuplicateNameError",
+    "Engine",
+    "EngineError",
     "Estimate",
     "Face",
     "FaceattrError",
+    "Features",
+    "Finder",
     "Frame",
+    "HeadAnalyzer",
+    "ImageError",
+    "ImageResult",
+    "JsonLinesSink",
+    "Labels",
+    "LiveAnalysis",
+    "LiveSource",
+    "MissingDependencyError",
+    "NoFaceError",
+    "OptionError",
+    "ParquetSink",
+    "Pictures",
     "Pipeline",
+    "PipelineOptions",
+    "PluginError",
+    "PluginLoadError",
+    "Reader",
+    "Search",
+    "SearchOptions",
+    "Sink",
+    "SinkError",
+    "Source",
+    "SourceError",
+    "StreamOptions",
+    "TimelineSink",
+    "Trunk",
+    "Unit",
+    "UnknownNameError",
+    "Vector",
+    "VideoFile",
+    "VideoSink",
     "Weights",
+    "WeightsError",
+    "WindowSink",
     "analyze",
+    "analyze_each",
     "analyze_many",
-    "analyzers",
+    "create_analyzer",
+    "create_detector",
+    "crop_faces",
     "detect",
-    "detectors",
+    "draw_faces",
+    "find_images",
+    "list_analyzers",
+    "list_detectors",
     "load_image",
+    "open_source",
+    "play",
+    "register_analyzer",
+    "register_detector",
     "stream",
 ]
+
+
+if not TYPE_CHECKING:  # for mypy, every name would exist
+
+    def __getattr__(name: str) -> Any:
+        """Import what only streams need when it is asked for."""
+        from importlib import import_module
+
+        for module, names in _STREAMING.items():
+            if name in names:
+                return getattr(import_module(f"faceattr.streaming.{module}"), name)
+        raise AttributeError(f"module 'faceattr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,4 +1,4 @@
-"""Faces and their attributes, drawn onto a picture."""
+"""Faces and their attributes, drawn onto an image."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
+from faceattr.fonts import Letters, render
+from faceattr.images import printable
 from faceattr.types import BGRImage, Face
 
 Color: TypeAlias = tuple[int, int, int]
 """Blue, green, red in [0, 255]."""
 
 Line: TypeAlias = Sequence[tuple[str, Color]]
-"""Words, one after the other."""
+"""Words and their colors, one after the other."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-COLORS: Sequence[Color] = (  # of tracks, in turn; the first also of faces off streams
+COLORS: Sequence[Color] = (  # of tracks, in turn; the first is also for faces without a track
     (96, 200, 72),
     (240, 160, 70),
     (50, 165, 255),
@@ -34,10 +36,10 @@ FAINT_COLOR = (170, 170, 170)
 
 
 def draw_faces(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
-    """Return a copy of the picture with each face's box, landmarks and attributes.
+    """Return a copy of the image with each face's box, landmarks and attributes.
 
-    The text is large enough to read where the whole picture is seen, and stays inside it. Each
-    track has a color and a number. Beside what is frozen, its seconds are counted down.
+    The text is large enough to read where the whole image is seen, and stays inside it. Each
+    track has a color and a number. Beside a frozen attribute, its seconds are counted down.
     """
     drawn = image.copy()
     for face in faces:
@@ -48,9 +50,9 @@ def draw_faces(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
 
 
 def draw_status(image: BGRImage, text: str) -> BGRImage:
-    """Return a copy of the picture with a line in its upper left corner."""
+    """Return a copy of the image with a line of text in its upper left corner."""
     drawn = image.copy()
-    _draw_plate(drawn, [[(text, TEXT_COLOR)]] if text else [])
+    _draw_plate(drawn, [[(printable(text), TEXT_COLOR)]] if text else [])
     return drawn
 
 
@@ -67,8 +69,8 @@ def _describe(face: Face) -> list[Line]:
     lines: list[Line] = []
     if face.track_id is not None:
         lines.append([(f"#{face.track_id}", _color(face))])
-    for name, attribute in face.attributes.items():
-        words = [(str(attribute), TEXT_COLOR)]
+    for name in face.attributes:
+        words = [(printable(face.text(name)), TEXT_COLOR)]
         if name in face.frozen:
             words.append((f"{math.ceil(face.frozen[name])}s", FAINT_COLOR))
         lines.append(words)
@@ -87,8 +89,7 @@ def _draw_plate(image: BGRImage, lines: Sequence[Line], *, near: Face | None = N
     thickness = max(1, round(1.2 * _unit(image)))
     (space, height), _ = cv2.getTextSize("M", FONT, scale, thickness)
     widths = [
-        [cv2.getTextSize(word, FONT, scale, thickness)[0][0] + space for word, _ in line]
-        for line in lines
+        [_text_width(word, scale, thickness, height) + space for word, _ in line] for line in lines
     ]
     step, pad = round(1.7 * height), round(0.6 * height)
     size = max(map(sum, widths)) - space + 2 * pad, step * len(lines) + pad
@@ -97,12 +98,32 @@ def _draw_plate(image: BGRImage, lines: Sequence[Line], *, near: Face | None = N
     for row, (line, line_widths) in enumerate(zip(lines, widths, strict=True), start=1):
         x, y = left + pad, top + row * step
         for (word, color), width in zip(line, line_widths, strict=True):
-            cv2.putText(image, word, (x, y), FONT, scale, color, thickness, cv2.LINE_AA)
+            if word.isascii():
+                cv2.putText(image, word, (x, y), FONT, scale, color, thickness, cv2.LINE_AA)
+            else:
+                _draw_letters(image, render(word, height), (x, y), color)
             x += width
 
 
+def _text_width(word: str, scale: float, thickness: int, height: int) -> int:
+    if word.isascii():
+        return cv2.getTextSize(word, FONT, scale, thickness)[0][0]
+    return render(word, height).advance
+
+
+def _draw_letters(image: BGRImage, letters: Letters, origin: tuple[int, int], color: Color) -> None:
+    """Blend letters into the image, as far as they lie inside it."""
+    rows, columns = image.shape[:2]
+    x, y = origin[0] + letters.left, origin[1] + letters.top
+    x1, y1 = max(x, 0), max(y, 0)
+    alpha = letters.alpha[y1 - y : rows - y, x1 - x : columns - x, np.newaxis]
+    if alpha.size:
+        part = image[y1 : y1 + alpha.shape[0], x1 : x1 + alpha.shape[1]]
+        part[:] = np.rint(part + alpha * (np.array(color, np.float32) - part))
+
+
 def _place(image: BGRImage, size: tuple[int, int], face: Face) -> tuple[int, int]:
-    """Return the top left corner of a plate, under the face, else above it, in the picture."""
+    """Return the top left corner of a plate under the face, else above it, inside the image."""
     width, height = size
     rows, columns = image.shape[:2]
     x1, y1, _, y2 = (round(value) for value in face.bbox)
@@ -111,11 +132,11 @@ def _place(image: BGRImage, size: tuple[int, int], face: Face) -> tuple[int, int
 
 
 def _darken(image: BGRImage, left: int, top: int, width: int, height: int) -> None:
-    """Darken a rectangle, so that text on it is readable on any ground."""
+    """Darken a rectangle, so that text on it is readable on any background."""
     part = image[top : top + height, left : left + width]
     part[:] = cv2.addWeighted(part, 0.3, np.full_like(part, PLATE_COLOR), 0.7, 0)
 
 
 def _unit(image: BGRImage) -> float:
-    """Return the px of what is one px in a picture 1000 px long."""
+    """Return the pixels that one pixel becomes, which is right for an image 1000 pixels long."""
     return max(image.shape[0], image.shape[1]) / 1000

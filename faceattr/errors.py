@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class FaceattrError(Exception):
@@ -11,55 +12,66 @@ class FaceattrError(Exception):
 
 
 class ImageError(FaceattrError, ValueError):
-    """A picture that cannot be read; the message names the source and the reason."""
+    """An image cannot be read; the message names the source and the reason."""
 
 
 class SourceError(FaceattrError, OSError):
-    """A video, camera or stream that cannot be opened, or that is lost for good."""
+    """A video, camera or stream cannot be opened, or is lost for good."""
 
 
 class SinkError(FaceattrError, OSError):
-    """A result that cannot be shown or written; the message names the sink and the reason."""
+    """A result cannot be shown or written; the message names the sink and the reason."""
 
 
 class OptionError(FaceattrError, ValueError):
-    """An option with a value that it cannot have, or two that exclude each other."""
+    """An option has a value that it cannot have, or two options exclude each other."""
 
 
 class NoFaceError(FaceattrError, ValueError):
-    """A picture of nobody, where deepface's call demands a face."""
+    """No face was found and `enforce_detection` is set."""
 
 
 class UnknownNameError(FaceattrError, LookupError):
-    """A name that is not in a registry."""
+    """A name is not in the registry."""
 
 
 class DuplicateNameError(FaceattrError, ValueError):
-    """Two plugins that claim one name."""
+    """Two plugins claim the same name."""
 
 
 class PluginLoadError(FaceattrError, ImportError):
-    """A plugin that fails to import or is not what it claims to be."""
+    """A plugin fails to import, or is not a plugin of that kind."""
 
 
 class MissingDependencyError(FaceattrError, ImportError):
-    """An optional package that is not installed; the message has the command."""
+    """An optional package is not installed; the message says how to install it."""
 
 
 class WeightsError(FaceattrError, OSError):
-    """Weights that are missing, damaged or of another shape than their network."""
+    """Weights are missing, damaged or do not fit their network."""
 
 
 class EngineError(FaceattrError, RuntimeError):
-    """A network that an engine cannot compile or run."""
+    """An engine cannot compile or run a network."""
 
 
 class PluginError(FaceattrError, RuntimeError):
-    """A detector or analyzer that failed at its work, or broke its contract."""
+    """A detector or analyzer failed, or gave a result that its declaration rules out."""
 
 
 def describe_unknown(kind: str, name: str, known: Sequence[str]) -> str:
-    """Return a message that suggests the known name nearest to an unknown one."""
+    """Return a message that names an unknown name and suggests the nearest known one."""
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     return f"unknown {kind} {name!r}; {hint}available: {', '.join(known)}"
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Turn any error of a plugin that is not ours into a `PluginError` that names the plugin."""
+    try:
+        yield
+    except FaceattrError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way
+        raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error

@@ -158,7 +158,11 @@ def _is_base64(text: str) -> bool:
     start = "".join(text[:200].split())[:100]
     if not _BASE64.match(start) or os.path.exists(text):
         return False
-    return detect_format(_decode_base64(start[: len(start) // 4 * 4])) is not None
+    try:
+        data = _decode_base64(start[: len(start) // 4 * 4])
+    except ImageError:  # a path may begin like base64
+        return False
+    return detect_format(data) is not None
 
 
 def _is_pil(source: object) -> TypeGuard[Image]:

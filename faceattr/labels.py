@@ -1,27 +1,33 @@
-"""Fewer classes: labels of a model left out, or put together under new names."""
+"""The labels of the built-in attributes, and fewer of them: kept, or merged under new names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from faceattr.errors import OptionError, describe_unknown
-from faceattr.types import Attribute, Classification
+from faceattr.types import Classification
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+GENDERS = ("woman", "man")
+RACES = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
+NUM_AGES = 101  # 0 to 100 years
+
+OTHER = "other"  # label of what no group has
 
 LabelChoice: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
-"""Labels to keep, or groups of labels by their new names.
+"""Labels to keep, or a mapping from new label to the labels it merges.
 
-As text, labels or groups have commas between them: ``"happy,sad,neutral"``, or
+As text, they have commas between them: ``"happy,sad,neutral"``, or
 ``"positive=happy+surprise,negative=angry+sad,neutral"``.
 """
 
 Groups: TypeAlias = Mapping[str, tuple[str, ...]]
-"""New label to those of the model that it stands for; a model's label is in one at most."""
+"""New label to the model's labels that it merges; each of these is in at most one group."""
 
 
 def to_groups(labels: LabelChoice) -> Groups:
-    """Return each new label with the labels of the model that it stands for.
+    """Return each new label with the labels that it merges.
 
     Raises:
         OptionError: There are no labels, or one of them is given twice.
@@ -29,7 +35,7 @@ def to_groups(labels: LabelChoice) -> Groups:
     if isinstance(labels, str):
         labels = dict(_parse(labels))
     elif not isinstance(labels, Mapping):
-        labels = dict(zip(labels, labels, strict=True))
+        labels = dict(one if isinstance(one, tuple) else (one, one) for one in labels)
     groups = {
         name: (members,) if isinstance(members, str) else tuple(members)
         for name, members in labels.items()
@@ -49,61 +55,56 @@ def _parse(text: str) -> Iterator[tuple[str, list[str]]]:
         yield name.strip(), [label.strip() for label in (members or name).split("+")]
 
 
-def check_groups(groups: Groups, attributes: Mapping[str, Attribute]) -> None:
-    """Refuse groups that none of the attributes can be narrowed to.
+def narrow_labels(names: Sequence[str], groups: Groups) -> tuple[str, ...]:
+    """Return the labels of a classification after grouping; unchanged if it lacks one of them.
+
+    Labels that no group has become the label ``other``.
+    """
+    members = _members(groups)
+    if not members or not set(members) <= set(names):
+        return tuple(names)
+    left_out = set(names) - set(members)
+    return tuple(dict.fromkeys([*groups, *([OTHER] if left_out else [])]))
+
+
+def narrow(classification: Classification, groups: Groups) -> Classification:
+    """Return a classification with fewer labels, its probabilities summed.
+
+    What no group has is the probability of the label ``other``, so that a face which fits none
+    of the groups is not forced into one. A classification without all the labels stays as it is.
+    """
+    scores = classification.scores
+    members = _members(groups)
+    if not members or not set(members) <= scores.keys():
+        return classification
+    sums = {name: sum(scores[label] for label in labels) for name, labels in groups.items()}
+    left_out = [score for label, score in scores.items() if label not in members]
+    if left_out:
+        sums[OTHER] = sums.get(OTHER, 0.0) + sum(left_out)
+    return Classification(sums)
+
+
+def check_groups(groups: Groups, known: Mapping[str, Sequence[str]]) -> None:
+    """Refuse groups that fit none of the attributes.
 
     Args:
         groups: What is asked for.
-        attributes: Attributes of any one face, by name.
+        known: Name of each classification that will be read to its labels.
 
     Raises:
         OptionError: No attribute has all the labels; the message suggests the nearest.
     """
-    if any(_has(attribute, groups) for attribute in attributes.values()):
+    members = _members(groups)
+    if not members or any(set(members) <= set(labels) for labels in known.values()):
         return
-    known = {
-        name: list(attribute.scores)
-        for name, attribute in attributes.items()
-        if isinstance(attribute, Classification)
-    }
     if not known:
-        names = " and ".join(attributes) or "no action"
-        raise OptionError(f"labels are for classifications, and {names} is none")
+        raise OptionError("labels are for classifications, and none is among the actions")
     everything = [label for labels in known.values() for label in labels]
-    for label in _members(groups):
+    for label in members:
         if label not in everything:
             raise OptionError(describe_unknown("label", label, everything))
     has = "; ".join(f"{name} has {', '.join(labels)}" for name, labels in known.items())
-    raise OptionError(f"no attribute has all of {', '.join(_members(groups))}: {has}")
-
-
-def narrow(attribute: Attribute, groups: Groups, *, min_confidence: float = 0.0) -> Attribute:
-    """Return a classification with fewer labels; what does not have them stays as it is.
-
-    Args:
-        attribute: What was read off a face.
-        groups: Labels to have instead; none of them for all that there are.
-        min_confidence: Confidence below which no label is given, in [0, 1].
-    """
-    if not isinstance(attribute, Classification):
-        return attribute
-    if groups and _has(attribute, groups):
-        attribute = replace(attribute, scores=regroup(attribute.scores, groups))
-    return replace(attribute, min_confidence=max(min_confidence, attribute.min_confidence))
-
-
-def regroup(scores: Mapping[str, float], groups: Groups) -> dict[str, float]:
-    """Return the probability of each group, given that one of them is true.
-
-    Where all that is left was impossible, each group is as probable as the others.
-    """
-    sums = {name: sum(scores[label] for label in labels) for name, labels in groups.items()}
-    total = sum(sums.values())
-    return {name: part / total if total > 0 else 1 / len(sums) for name, part in sums.items()}
-
-
-def _has(attribute: Attribute, groups: Groups) -> bool:
-    return isinstance(attribute, Classification) and set(_members(groups)) <= set(attribute.scores)
+    raise OptionError(f"no attribute has all of {', '.join(members)}: {has}")
 
 
 def _members(groups: Groups) -> list[str]:

@@ -3,139 +3,130 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-import numpy as np
-
-from faceattr.alignment import (
-    CropSpec,
-    Placement,
-    crop_faces,
-    fit_crops,
-    fit_placements,
-    place_faces,
-)
-from faceattr.analyzers import analyzers
-from faceattr.analyzers.base import Analyzer, HeadAnalyzer, PlacedAnalyzer
-from faceattr.detectors import detectors
-from faceattr.detectors.base import Detector
+from faceattr.alignment import CropSpec, crop_batch, resize_crops
+from faceattr.analyzers import analyzers as registered_analyzers
+from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.declaration import check_declaration, columns_of, outputs_of
+from faceattr.analyzers.loaded import LoadedAnalyzer
+from faceattr.detectors import detectors as registered_detectors
+from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines import create_engine
-from faceattr.engines.base import Compiled
-from faceattr.errors import FaceattrError, OptionError, PluginError
-from faceattr.images import ImageSource, describe_source, load_image
-from faceattr.labels import LabelChoice, check_groups, narrow, to_groups
-from faceattr.types import Attribute, BGRImage, Crops, Detection, Face, Features
+from faceattr.errors import FaceattrError, OptionError
+from faceattr.forms import Labels
+from faceattr.images import ImageSource, describe_source, is_single_image, load_image
+from faceattr.labels import check_groups
+from faceattr.options import Actions, PipelineOptions
+from faceattr.registry import check_api_version
+from faceattr.results import ImageResult
+from faceattr.types import (
+    Attribute,
+    BGRImage,
+    Classification,
+    CropBatch,
+    Detection,
+    Face,
+    Features,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from faceattr.options import PipelineKeywords
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # of the images that are worked on together
 CROP_PIXELS = 4 * 224**2  # of the crops that are read together; more only take memory
 
 
-@dataclass(frozen=True, slots=True)
-class ImageResult:
-    """What became of one of many images: its faces, or the error that it met.
-
-    Attributes:
-        source: Where the image came from, in words.
-        image: (H, W, 3) BGR uint8, or None if it could not be read or is not kept.
-        width: Of the image in px, 0 if it could not be read.
-        height: Of the image in px, 0 if it could not be read.
-        faces: The most confident first; empty if there was an error.
-        error: Why there is no answer, or None.
-    """
-
-    source: str
-    image: BGRImage | None = None
-    width: int = 0
-    height: int = 0
-    faces: list[Face] = field(default_factory=list)
-    error: FaceattrError | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result in JSON's own types."""
-        if self.error is not None:
-            return {"source": self.source, "error": str(self.error)}
-        return {
-            "source": self.source,
-            "width": self.width,
-            "height": self.height,
-            "faces": [face.to_dict() for face in self.faces],
-        }
-
-
 class Pipeline:
     """A detector and analyzers, loaded once and used on any number of images.
 
-    Safe to use from several threads.
+    Safe to use from several threads, and after a fork. It can be pickled and copied: the options
+    travel, the networks are loaded anew. As a context manager it closes itself.
 
     Args:
-        actions: Names of analyzers, or analyzers; none of them to detect only. One that
-            is named twice counts once.
-        detector: Name of a detector, or a detector.
-        engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
-        precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
-        threads: Processor threads of the networks; None for as many as are fast.
-        labels: Labels to keep, their probabilities summing to 1 again, or groups of labels by
-            new names; for every classification that has them all. None for all labels.
-        min_confidence: Confidence below which a classification has no label, in [0, 1].
+        actions: Analyzers, or their names; empty to detect only.
+        options: As in `PipelineOptions`.
+
+    Attributes:
+        options: All options, as a value.
+        threshold: Smallest confidence of a face, in [0, 1].
+        outputs: Form of each attribute that is read, by its name.
+        columns: Columns that the attributes take in a table, in their order.
 
     Raises:
-        UnknownNameError: A name is in no registry; the message suggests the nearest.
-        OptionError: Two actions read the same attribute, or an option is out of range.
+        UnknownNameError: A name is not in the registry; the message suggests the nearest.
+        OptionError: Two actions read the same attribute, no classification has all the labels
+            that were asked for, or an option is out of range.
     """
 
     def __init__(
-        self,
-        actions: str | Sequence[str | Analyzer] = ("emotion",),
-        *,
-        detector: str | Detector = "mtcnn",
-        engine: str | None = None,
-        precision: str | None = None,
-        threads: int | None = None,
-        labels: LabelChoice | None = None,
-        min_confidence: float = 0.0,
+        self, actions: Actions = ("emotion",), **options: Unpack[PipelineKeywords]
     ) -> None:
-        if not 0 <= min_confidence <= 1:
-            raise OptionError(f"min_confidence is {min_confidence}; it must lie in [0, 1]")
-        self._analyzers = _find_analyzers([actions] if isinstance(actions, str) else actions)
-        self._detector = detectors.create(detector) if isinstance(detector, str) else detector
-        self._engine = create_engine(engine, precision=precision, threads=threads)
-        self._landmarks = LandmarkFinder(self._engine)
-        self._groups = {} if labels is None else to_groups(labels)
-        self._min_confidence = min_confidence
-        self._loaded = False
+        self._set_up(PipelineOptions(actions=actions, **options))
+
+    @classmethod
+    def from_options(cls, options: PipelineOptions) -> Self:
+        """Return a pipeline with these options."""
+        pipeline = cls.__new__(cls)
+        pipeline._set_up(options)
+        return pipeline
+
+    def _set_up(self, options: PipelineOptions) -> None:
+        self.options = options
+        self._analyzers = _find_analyzers(options.chosen)
+        self._detector = _find_detector(options.detector)
+        self._engine = create_engine(
+            options.engine, precision=options.precision, threads=options.threads
+        )
+        check_groups(
+            options.groups,
+            {
+                analyzer.attribute: analyzer.output.names
+                for analyzer in self._analyzers
+                if isinstance(analyzer.output, Labels)
+            },
+        )
+        self.threshold = resolve_search(self._detector, options.search).threshold or 0.0
+        self.outputs = outputs_of(self._analyzers, options.groups)
+        self.columns = columns_of(self.outputs)
+        self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
+        self._process_id = os.getpid()
 
     def load(self) -> None:
-        """Make everything ready; else the first image does it.
+        """Load everything now rather than with the first image.
 
         Raises:
-            OptionError: No classification has all the labels that were asked for.
+            FaceattrError: The detector or an analyzer cannot be loaded.
         """
-        with self._lock:
-            if not self._loaded:
-                with _blaming(self._detector):
-                    self._detector.load(self._engine)
-                for analyzer in self._analyzers:
-                    with _blaming(analyzer):
-                        analyzer.load(self._engine)
-                if self._groups:
-                    (anybody,) = self._read_crops(1, _gray_crop, _unknown, self._analyzers)
-                    check_groups(self._groups, anybody)
-                self._loaded = True
+        self._load()
 
-    def detect(self, image: ImageSource) -> list[Detection]:
+    def close(self) -> None:
+        """Release what was loaded; the next image would load it again."""
+        with self._lock:
+            loaded, self._loaded = self._loaded, None
+        if loaded is not None and loaded.process_id == os.getpid():
+            loaded.detector.close()
+
+    def detect(self, image: ImageSource, *, threshold: float | None = None) -> list[Detection]:
         """Return the faces of an image, the most confident first; maybe none.
+
+        Args:
+            image: As in `load_image`.
+            threshold: Smallest confidence, in [0, 1], in this call only; None for that of the
+                options.
 
         Raises:
             ImageError: The image cannot be read.
         """
-        self.load()
-        return self._detect(load_image(image))
+        return self._detect(self._load(), load_image(image), threshold)
 
     def analyze(self, image: ImageSource) -> list[Face]:
         """Return the faces of an image and their attributes, the most confident first.
@@ -143,26 +134,37 @@ class Pipeline:
         Raises:
             ImageError: The image cannot be read.
         """
-        self.load()
         return self._analyze([load_image(image)])[0]
 
     def analyze_crops(self, images: Iterable[ImageSource]) -> list[dict[str, Attribute]]:
-        """Return the attributes of pictures that are face crops already, none detected.
+        """Return the attributes of images that are face crops already, without detection.
 
-        Each is resized to the form that an analyzer wants, however it is framed.
+        Each is stretched to the size that an analyzer takes, however it is framed.
 
         Raises:
             ImageError: An image cannot be read.
         """
-        self.load()
         crops = [load_image(image) for image in images]
-        faces = self._read_crops(
-            len(crops),
-            lambda spec: fit_crops(crops, spec),
-            lambda spec: fit_placements(crops, spec),
-            self._analyzers,
+        readings = self._read(
+            self._load().analyzers, len(crops), lambda spec: resize_crops(crops, spec)
         )
-        return self._narrow(faces)
+        return [reading.attributes for reading in readings]
+
+    def read_crops(self, crops: Mapping[CropSpec, CropBatch]) -> list[dict[str, Attribute]]:
+        """Return the attributes of faces that were cut out elsewhere.
+
+        Args:
+            crops: The same faces in each form of `crop_specs`. Their levels may be float32 in
+                [0, 255] instead of uint8, if the analyzers are those of networks.
+        """
+        num_faces = len(next(iter(crops.values()), ()))
+        readings = self._read(self._load().analyzers, num_faces, crops.__getitem__)
+        return [reading.attributes for reading in readings]
+
+    @property
+    def crop_specs(self) -> list[CropSpec]:
+        """The forms of crops that the analyzers take, each once."""
+        return list(dict.fromkeys(analyzer.crop for analyzer in self._analyzers))
 
     @property
     def refresh(self) -> dict[str, float]:
@@ -170,20 +172,39 @@ class Pipeline:
         return {analyzer.attribute: analyzer.refresh for analyzer in self._analyzers}
 
     def read(
-        self, image: ImageSource, detections: Sequence[Detection], attributes: Collection[str]
-    ) -> list[dict[str, Attribute]]:
-        """Return these attributes of each of these faces of an image, in their order.
+        self,
+        image: ImageSource,
+        detections: Sequence[Detection],
+        attributes: Collection[str] | None = None,
+    ) -> list[Face]:
+        """Return these faces of an image with their attributes, in the same order.
+
+        Args:
+            image: As in `load_image`.
+            detections: The faces.
+            attributes: Names of the attributes to read; None for all.
 
         Raises:
             ImageError: The image cannot be read.
         """
-        self.load()
-        asked = [analyzer for analyzer in self._analyzers if analyzer.attribute in attributes]
-        return self._read_attributes([load_image(image)], [detections], asked)
+        loaded = self._load()
+        pixels = load_image(image)
+        complete = loaded.landmarks.complete(pixels, detections)
+        return self._read_faces(loaded, [pixels], [complete], attributes)[0]
+
+    @overload
+    def analyze_many(
+        self, images: Iterable[ImageSource], *, errors: Literal["raise"] = "raise"
+    ) -> list[list[Face]]: ...
+
+    @overload
+    def analyze_many(
+        self, images: Iterable[ImageSource], *, errors: str
+    ) -> list[list[Face] | FaceattrError]: ...
 
     def analyze_many(
         self, images: Iterable[ImageSource], *, errors: str = "raise"
-    ) -> list[list[Face] | FaceattrError]:
+    ) -> list[list[Face]] | list[list[Face] | FaceattrError]:
         """Return the faces of each image, in the order of the images.
 
         Args:
@@ -191,26 +212,34 @@ class Pipeline:
             errors: ``"raise"`` the first error, or ``"report"`` it in the image's place.
 
         Raises:
-            OptionError: ``errors`` is another word.
+            OptionError: ``errors`` is another word, or ``images`` is a single image.
             ImageError: An image cannot be read, and errors are to be raised.
         """
         if errors not in ("raise", "report"):
             raise OptionError(f"errors is {errors!r}; it can be 'raise' or 'report'")
-        answers: list[list[Face] | FaceattrError] = []
+        found: list[list[Face] | FaceattrError] = []
         for result in self.analyze_each(images):
             if result.error is not None and errors == "raise":
                 raise result.error
-            answers.append(result.error or result.faces)
-        return answers
+            found.append(result.error or result.faces)
+        return found
 
     def analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
-        """Yield what became of each image, in the order of the images."""
-        self.load()
-        for batch in _batches(_read(image) for image in images):
-            yield from self._answer(batch)
+        """Yield what became of each image, in the order of the images.
 
-    def _answer(self, batch: Sequence[ImageResult]) -> list[ImageResult]:
-        """Add the faces to the images that could be read."""
+        Raises:
+            OptionError: ``images`` is a single image.
+        """
+        require_many(images, "analyze()")
+        self._load()
+        return self._analyze_each(images)
+
+    def _analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
+        for batch in _batches(_read_image(image) for image in images):
+            yield from self._analyze_batch(batch)
+
+    def _analyze_batch(self, batch: Sequence[ImageResult]) -> list[ImageResult]:
+        """Add the faces to the images that could be read; if one fails, do them one by one."""
         readable = [result.image for result in batch if result.image is not None]
         if not readable:
             return list(batch)
@@ -219,87 +248,173 @@ class Pipeline:
         except FaceattrError as error:
             if len(batch) == 1:
                 return [replace(batch[0], error=error)]
-            return [answer for result in batch for answer in self._answer([result])]
+            return [done for result in batch for done in self._analyze_batch([result])]
         return [
             result if result.image is None else replace(result, faces=next(faces))
             for result in batch
         ]
 
+    def _load(self) -> _Loaded:
+        """Return what is loaded in this process."""
+        if self._process_id != os.getpid():  # a thread of the parent may have held the lock
+            self._lock, self._process_id = threading.Lock(), os.getpid()
+        loaded = self._loaded
+        if loaded is not None and loaded.process_id == self._process_id:
+            return loaded
+        with self._lock:
+            loaded = self._loaded
+            if loaded is None or loaded.process_id != self._process_id:
+                loaded = self._loaded = _Loaded(
+                    LoadedDetector(self._detector, self._engine, self.options.search),
+                    [
+                        LoadedAnalyzer(analyzer, self._engine, self.options.groups)
+                        for analyzer in self._analyzers
+                    ],
+                    LandmarkFinder(self._engine),
+                    self._process_id,
+                )
+        return loaded
+
     def _analyze(self, images: Sequence[BGRImage]) -> list[list[Face]]:
-        found = [self._detect(image) for image in images]
-        readings = iter(self._read_attributes(images, found, self._analyzers))
-        return [[_to_face(one, next(readings)) for one in detections] for detections in found]
+        loaded = self._load()
+        found = [self._detect(loaded, image) for image in images]
+        return self._read_faces(loaded, images, found)
 
-    def _detect(self, image: BGRImage) -> list[Detection]:
-        with _blaming(self._detector):
-            found = self._detector.detect(image)
-        return self._landmarks.complete(image, found)
+    def _detect(
+        self, loaded: _Loaded, image: BGRImage, threshold: float | None = None
+    ) -> list[Detection]:
+        return loaded.landmarks.complete(image, loaded.detector.detect(image, threshold=threshold))
 
-    def _read_attributes(
+    def _read_faces(
         self,
+        loaded: _Loaded,
         images: Sequence[BGRImage],
         found: Sequence[Sequence[Detection]],
-        analyzers: Sequence[Analyzer],
-    ) -> list[dict[str, Attribute]]:
-        """Return the attributes of each face of each image, in one sequence."""
+        attributes: Collection[str] | None = None,
+    ) -> list[list[Face]]:
+        """Return the faces of each image with their attributes."""
+        asked = [
+            one for one in loaded.analyzers if attributes is None or one.attribute in attributes
+        ]
+        readings = iter(
+            self._read(asked, sum(map(len, found)), lambda spec: crop_batch(images, found, spec))
+        )
+        return [[self._to_face(one, next(readings)) for one in there] for there in found]
 
-        def cut(spec: CropSpec) -> Crops:
-            pairs = zip(images, found, strict=True)
-            return np.concatenate([crop_faces(image, faces, spec) for image, faces in pairs])
-
-        def place(spec: CropSpec) -> list[Placement]:
-            return [placement for faces in found for placement in place_faces(faces, spec)]
-
-        return self._narrow(self._read_crops(sum(map(len, found)), cut, place, analyzers))
-
-    def _read_crops(
+    def _read(
         self,
+        analyzers: Sequence[LoadedAnalyzer],
         num_faces: int,
-        cut: Callable[[CropSpec], Crops],
-        place: Callable[[CropSpec], Sequence[Placement]],
-        analyzers: Sequence[Analyzer],
-    ) -> list[dict[str, Attribute]]:
-        """Return all that analyzers say of each face, in the order of the analyzers.
+        cut: Callable[[CropSpec], CropBatch],
+    ) -> list[_Reading]:
+        """Return what the analyzers read off each face, in the order of the analyzers.
 
         Args:
-            num_faces: How many there are.
-            cut: Gives the crops of all faces in one form.
-            place: Says how they lie in their crops of that form.
-            analyzers: Those to ask.
+            analyzers: Those to run.
+            num_faces: Number of faces.
+            cut: Returns the crops of all faces in one form.
         """
-        attributes: list[dict[str, Attribute]] = [{} for _ in range(num_faces)]
-        for spec in dict.fromkeys(analyzer.crop for analyzer in analyzers):
+        readings = [_Reading({}, {}) for _ in range(num_faces)]
+        for spec in dict.fromkeys(one.crop for one in analyzers) if num_faces else ():
             crops = cut(spec)
-            readers = [analyzer for analyzer in analyzers if analyzer.crop == spec]
-            asks = any(isinstance(reader, PlacedAnalyzer) for reader in readers)
-            placements = place(spec) if asks else ()
+            readers = [one for one in analyzers if one.crop == spec]
             size = max(CROP_PIXELS // math.prod(spec.size), 1)
-            for start in range(0, len(crops), size):
-                batch = slice(start, start + size)
-                for name, read in _predict(readers, crops[batch], placements[batch]):
-                    for face, attribute in zip(attributes[batch], read, strict=True):
-                        face[name] = attribute
-        order = [analyzer.attribute for analyzer in analyzers]
-        return [{name: face[name] for name in order} for face in attributes]
-
-    def _narrow(self, faces: Iterable[dict[str, Attribute]]) -> list[dict[str, Attribute]]:
-        """Return the attributes of each face with the labels that were asked for."""
+            for start in range(0, num_faces, size):
+                batch = crops[start : start + size]
+                rows = readings[start : start + size]
+                for reader in readers:
+                    for row, attribute in zip(rows, reader.read(batch), strict=True):
+                        row.attributes[reader.attribute] = attribute
+                if self.options.features:
+                    for name, features in batch.known_features.items():
+                        for row, own in zip(rows, features, strict=True):
+                            row.features[name] = own
+        order = [one.attribute for one in analyzers]
         return [
-            {
-                name: narrow(attribute, self._groups, min_confidence=self._min_confidence)
-                for name, attribute in face.items()
-            }
-            for face in faces
+            reading._replace(attributes={name: reading.attributes[name] for name in order})
+            for reading in readings
         ]
+
+    def _to_face(self, detection: Detection, reading: _Reading) -> Face:
+        return Face(
+            detection.bbox,
+            detection.confidence,
+            detection.landmarks,
+            reading.attributes,
+            uncertain=uncertain_of(reading.attributes, self.options.min_confidence),
+            features=reading.features,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_options, (self.options,)
+
+    def __repr__(self) -> str:
+        actions = [
+            one if isinstance(one, str) else type(one).__name__ for one in self.options.chosen
+        ]
+        detector = self.options.detector
+        name = detector if isinstance(detector, str) else type(detector).__name__
+        state = "loaded" if self._loaded else "not loaded"
+        return f"<Pipeline {actions} detector={name!r} {self._engine!r} {state}>"
+
+
+class _Loaded(NamedTuple):
+    """What a pipeline has loaded in one process."""
+
+    detector: LoadedDetector
+    analyzers: list[LoadedAnalyzer]
+    landmarks: LandmarkFinder
+    process_id: int
+
+
+class _Reading(NamedTuple):
+    """What was read off one face."""
+
+    attributes: dict[str, Attribute]
+    features: dict[str, Features]
+
+
+def uncertain_of(attributes: Mapping[str, Attribute], min_confidence: float) -> frozenset[str]:
+    """Return the names of the classifications that are less confident than that, in [0, 1]."""
+    return frozenset(
+        name
+        for name, attribute in attributes.items()
+        if isinstance(attribute, Classification) and not attribute.is_certain(min_confidence)
+    )
+
+
+def require_many(images: object, single: str) -> None:
+    """Refuse one image where several are expected, as iterating over it would take it apart.
+
+    Args:
+        images: What was given.
+        single: Call that takes one image, for the message.
+
+    Raises:
+        OptionError: It is a single image, or cannot be iterated over.
+    """
+    if is_single_image(images) or not isinstance(images, Iterable):
+        raise OptionError(
+            f"{describe_source(images)} is not several images; use {single} for one, pass a list, "
+            "or list the images of a folder with find_images()"
+        )
 
 
 def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
     """Return the analyzers of these names, at most one of each attribute."""
     found: dict[str, tuple[str, Analyzer]] = {}
-    for action in dict.fromkeys(actions):
-        analyzer = analyzers.create(action) if isinstance(action, str) else action
-        name = action if isinstance(action, str) else type(action).__name__
-        _check_analyzer(analyzer, name)
+    for action in actions:
+        if isinstance(action, str):
+            name, analyzer = action, registered_analyzers.create(action)
+        else:
+            name, analyzer = type(action).__name__, action
+        check_declaration(analyzer, name)
         other, known = found.setdefault(analyzer.attribute, (name, analyzer))
         if known is not analyzer:
             raise OptionError(
@@ -309,25 +424,19 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
     return [analyzer for _, analyzer in found.values()]
 
 
-def _check_analyzer(analyzer: object, name: str) -> None:
-    """Refuse what no pipeline can ask."""
-    if isinstance(analyzer, type):
-        raise OptionError(f"{analyzer.__name__} is a class; give an object: {analyzer.__name__}()")
-    for declared in ("attribute", "crop"):
-        if not hasattr(analyzer, declared):
-            raise PluginError(f"{name} has no {declared!r}, which an analyzer has to declare")
+def _find_detector(detector: str | Detector) -> Detector:
+    if isinstance(detector, str):
+        return registered_detectors.create(detector)
+    if isinstance(detector, type):
+        raise OptionError(f"{detector.__name__} is a class; give an object: {detector.__name__}()")
+    name = type(detector).__name__
+    check_api_version(detector, name)
+    if not isinstance(detector, Detector):
+        raise OptionError(f"detector is {detector!r}; give the name of a detector, or a Detector")
+    return detector
 
 
-def _gray_crop(spec: CropSpec) -> Crops:
-    """Return one gray crop, to see which labels an analyzer has."""
-    return np.full((1, *spec.size, spec.channels), 128, np.uint8)
-
-
-def _unknown(spec: CropSpec) -> list[Placement]:
-    return [Placement()]
-
-
-def _read(source: ImageSource) -> ImageResult:
+def _read_image(source: ImageSource) -> ImageResult:
     name = describe_source(source)
     try:
         image = load_image(source)
@@ -337,7 +446,7 @@ def _read(source: ImageSource) -> ImageResult:
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:
-    """Group what fits into memory together."""
+    """Group the images that fit into memory together."""
     batch: list[ImageResult] = []
     for result in results:
         batch.append(result)
@@ -347,41 +456,3 @@ def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:
             batch = []
     if batch:
         yield batch
-
-
-def _predict(
-    analyzers: Sequence[Analyzer], crops: Crops, placements: Sequence[Placement]
-) -> Iterator[tuple[str, Sequence[Attribute]]]:
-    """Yield what each analyzer reads off the crops; a trunk works once for all its heads."""
-    features: dict[Compiled, Features] = {}
-    for analyzer in analyzers:
-        with _blaming(analyzer):
-            if isinstance(analyzer, HeadAnalyzer):
-                if analyzer.trunk not in features:
-                    features[analyzer.trunk] = analyzer.trunk(crops)
-                read = analyzer.predict_from(features[analyzer.trunk])
-            elif isinstance(analyzer, PlacedAnalyzer):
-                read = analyzer.predict_placed(crops, placements)
-            else:
-                read = analyzer.predict(crops)
-        if len(read) != len(crops):
-            raise PluginError(
-                f"{type(analyzer).__name__} gave {len(read)} attributes for {len(crops)} crops"
-            )
-        yield analyzer.attribute, read
-
-
-def _to_face(detection: Detection, attributes: dict[str, Attribute]) -> Face:
-    return Face(detection.bbox, detection.confidence, detection.landmarks, attributes)
-
-
-@contextmanager
-def _blaming(plugin: Detector | Analyzer) -> Iterator[None]:
-    """Let an error that is not ours name the plugin that raised it."""
-    try:
-        yield
-    except FaceattrError:
-        raise
-    except Exception as error:  # a plugin may fail in any way
-        name = type(plugin).__name__
-        raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error

@@ -1,39 +1,43 @@
-"""Names to plugin classes: built-in ones and those of other packages, imported on first use."""
+"""Names to plugin classes, built-in or from other packages, imported on first use."""
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from faceattr.errors import (
     DuplicateNameError,
     FaceattrError,
+    PluginError,
     PluginLoadError,
     UnknownNameError,
     describe_unknown,
 )
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
-CONTRACT = 1  # between faceattr and plugins; a new one when what kept the old stops to work
-FIRST_CONTRACT = 1  # that of a plugin which names none
+API_VERSION = 2
+"""Version of the plugin API; incremented on breaking changes."""
 
 logger = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
-    """A catalogue of classes by the name a user types.
+    """A catalogue of plugin classes by the name that a user types.
 
     Listing names imports nothing; a class is imported when it is asked for.
 
     Args:
         kind: What is catalogued, for messages: ``"analyzer"``.
-        group: Entry point group in which other packages announce theirs.
-        builtin: Name to ``"module:Class"`` of our own.
-        base: Class that each of them derives from.
+        group: Entry point group in which other packages announce their plugins.
+        builtin: Name to ``"module:Class"`` of the built-in plugins.
+        base: Class that every plugin derives from.
     """
 
     def __init__(
@@ -57,8 +61,8 @@ class Registry(Generic[T]):
         Raises:
             UnknownNameError: Nothing has that name; the message suggests the nearest.
             DuplicateNameError: Two packages claim the name.
-            PluginLoadError: The plugin fails to import, is no such class or was made for another
-                contract.
+            PluginLoadError: The plugin fails to import, is not a class of this kind or was written
+                for another version of the plugin API.
         """
         if name in self._registered:
             return self._registered[name]
@@ -68,17 +72,17 @@ class Registry(Generic[T]):
         for other in others:
             if other.value != first.value:  # editable installs list a plugin twice
                 raise DuplicateNameError(
-                    f"{self._kind} {name!r} is claimed by {_origin(first)} and by "
-                    f"{_origin(other)}; uninstall one of them"
+                    f"{self._kind} {name!r} is claimed by {_provider(first)} and by "
+                    f"{_provider(other)}; uninstall one of them"
                 )
         return self._load(first)
 
     def create(self, name: str, **options: Any) -> T:
-        """Return a new object of the class of that name.
+        """Return a new plugin of that name.
 
         Args:
             name: As in `get`.
-            options: Arguments of the class.
+            options: Arguments of its class.
 
         Raises:
             FaceattrError: As in `get`, or the class refuses its arguments.
@@ -90,12 +94,16 @@ class Registry(Generic[T]):
             raise
         except Exception as error:  # a plugin may fail in any way
             raise PluginLoadError(
-                f"{self._kind} {name!r} of {self.origin(name)} cannot be made: "
+                f"{self._kind} {name!r} of {self.provider(name)} cannot be created: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def working(self) -> Iterator[tuple[str, type[T]]]:
-        """Yield each name with its class; what cannot be had is named in a warning instead."""
+    def matching(self, pattern: str) -> list[str]:
+        """Return the names that fit a pattern with ``*`` and ``?``, sorted."""
+        return [name for name in self if fnmatchcase(name, pattern)]
+
+    def load_all(self) -> Iterator[tuple[str, type[T]]]:
+        """Yield (name, class) for every plugin that loads; log a warning for the others."""
         for name in self:
             try:
                 plugin = self.get(name)
@@ -109,21 +117,22 @@ class Registry(Generic[T]):
 
         Raises:
             DuplicateNameError: The name is taken by another class.
-            PluginLoadError: It is no such class, or was made for another contract.
+            PluginLoadError: It is not a class of this kind, or was written for another version of
+                the plugin API.
         """
         if name in self and self._registered.get(name) is not plugin:
             raise DuplicateNameError(
-                f"{self._kind} {name!r} exists already, from {self.origin(name)}; "
+                f"{self._kind} {name!r} exists already, from {self.provider(name)}; "
                 "choose another name"
             )
         self._check(plugin, f"{self._kind} {name!r}")
         self._registered[name] = plugin
 
-    def origin(self, name: str) -> str:
-        """Return the package that offers the name, with its version if it has one."""
+    def provider(self, name: str) -> str:
+        """Return the package that provides the name, with its version if it has one."""
         if name in self._registered:
             return self._registered[name].__module__
-        return _origin(self._entry_points[name][0])
+        return _provider(self._entry_points[name][0])
 
     @cached_property
     def _entry_points(self) -> dict[str, list[EntryPoint]]:
@@ -135,39 +144,87 @@ class Registry(Generic[T]):
         return found
 
     def _load(self, entry_point: EntryPoint) -> type[T]:
-        name = f"{self._kind} {entry_point.name!r} of {_origin(entry_point)}"
+        name = f"{self._kind} {entry_point.name!r} of {_provider(entry_point)}"
         try:
             plugin: type[T] = entry_point.load()
         except (Exception, SystemExit) as error:  # a plugin may fail in any way on import
             raise PluginLoadError(f"{name} failed to import: {error}") from error
-        if entry_point.dist is not None:  # ours keep the contract of the day
+        if entry_point.dist is not None:  # the built-in ones are tested
             self._check(plugin, name)
         return plugin
 
     def _check(self, plugin: object, name: str) -> None:
-        """Refuse what would only fail later, and less plainly."""
+        """Refuse what would otherwise fail later, with a message that is less clear."""
         if not isinstance(plugin, type) or not issubclass(plugin, self._base):
             raise PluginLoadError(
-                f"{name} is {plugin!r}; it has to be a class that derives from "
+                f"{name} is {plugin!r}; it must be a class that derives from "
                 f"{self._base.__module__}.{self._base.__qualname__}"
             )
-        _check_contract(plugin, name)  # first, as another one has other methods
+        check_api_version(plugin, name)  # first, as other versions have other methods
         missing = sorted(getattr(plugin, "__abstractmethods__", ()))
         if missing:
-            raise PluginLoadError(f"{name} lacks what it has to define: {', '.join(missing)}")
+            raise PluginLoadError(f"{name} does not define: {', '.join(missing)}")
 
 
-def _check_contract(plugin: type, name: str) -> None:
-    contract = getattr(plugin, "contract", FIRST_CONTRACT)
-    if contract != CONTRACT:
-        older = "faceattr" if isinstance(contract, int) and contract > CONTRACT else "the plugin"
+def check_api_version(plugin: object, name: str) -> None:
+    """Refuse a plugin, or its class, that was written for another version of the plugin API.
+
+    Version 1 called it ``contract``. A plugin that declares neither is taken for a current one.
+
+    Raises:
+        PluginLoadError: The message says which side to upgrade.
+    """
+    declared = getattr(plugin, "api_version", getattr(plugin, "contract", API_VERSION))
+    if declared != API_VERSION:
+        advice = "upgrade the plugin; 'From version 1' in docs/write-an-analyzer.md and in "
+        advice += "docs/write-a-detector.md says how"
+        if isinstance(declared, int) and declared > API_VERSION:
+            advice = "upgrade faceattr"
         raise PluginLoadError(
-            f"{name} was made for contract {contract} of faceattr's plugins, and this faceattr "
-            f"keeps contract {CONTRACT}; upgrade {older}"
+            f"{name} was written for version {declared!r} of the plugin API, and this faceattr has "
+            f"version {API_VERSION}; {advice}"
         )
 
 
-def _origin(entry_point: EntryPoint) -> str:
+def require_function(loaded: Callable[P, T], name: str) -> Callable[P, T]:
+    """Return what a plugin's `load` returned.
+
+    Args:
+        loaded: What it returned.
+        name: Of the plugin.
+
+    Raises:
+        PluginError: It is not a function.
+    """
+    if callable(loaded):
+        return loaded
+    _refuse_coroutine(loaded, f"{name}.load")
+    raise PluginError(f"{name}.load() returned {loaded!r:.100}; it must return a function")
+
+
+def require_list(results: Iterable[T], name: str) -> list[T]:
+    """Return the results of a plugin as a list.
+
+    Args:
+        results: What it gave.
+        name: Of the plugin.
+
+    Raises:
+        PluginError: They are not several results.
+    """
+    if isinstance(results, Iterable) and not isinstance(results, str | bytes | Mapping):
+        return list(results)
+    _refuse_coroutine(results, name)
+    raise PluginError(f"{name} gave {results!r:.100} instead of a list of results")
+
+
+def _refuse_coroutine(value: object, name: str) -> None:
+    if inspect.iscoroutine(value):
+        value.close()  # or Python warns that nobody awaits it
+        raise PluginError(f"{name} is a coroutine; write it with def instead of async def")
+
+
+def _provider(entry_point: EntryPoint) -> str:
     if entry_point.dist is None:
         return "faceattr"
     return f"{entry_point.dist.name} {entry_point.dist.version}"

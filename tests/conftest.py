@@ -11,7 +11,8 @@ from skimage import data as skimage_data
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, Search
+from faceattr.forms import Labels, Unit
 from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -47,7 +48,7 @@ class EveryCorner(Detector):
         super().__init__()
         self._count = count
 
-    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
         height, width = image.shape[:2]
         corners = [(0, 0), (width - 10, 0), (0, height - 10), (width - 10, height - 10)]
         return [
@@ -60,6 +61,7 @@ class Brightness(Analyzer):
     """Mean of the crop."""
 
     attribute = "brightness"
+    output = Unit("levels")
     crop = CropSpec(size=(8, 8), color="gray", mode="box")
 
     def predict(self, crops: Crops) -> Sequence[Estimate]:
@@ -71,6 +73,7 @@ class Light(Analyzer):
     """Time of day by the mean of the crop."""
 
     attribute = "light"
+    output = Labels(["day", "dusk", "night"])
     crop = CropSpec(size=(4, 4), mode="box")
 
     def predict(self, crops: Crops) -> Sequence[Classification]:

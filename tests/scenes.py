@@ -1,4 +1,4 @@
-"""Stand-ins for streams: bright squares that move on black, and who finds and rates them."""
+"""Stand-ins for streams: bright squares that move on black, and plugins that find and read them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from conftest import Brightness
 
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, Search
 from faceattr.types import BGRImage, Crops, Detection, Estimate, Face, Frame
 
 SIDE = 20
 
 
 class BrightSquares(Detector):
-    """Finds what is brighter than black, the surer the brighter it is."""
+    """Finds what is brighter than black; brighter squares with more confidence."""
 
-    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
         gray = np.asarray(image[..., 0])
         _, labels, stats, _ = cv2.connectedComponentsWithStats((gray > 50).astype(np.uint8))
         return [
@@ -29,16 +29,16 @@ class BrightSquares(Detector):
 
 
 class HeavyBrightness(Brightness):
-    """Looks now and then, and remembers how many faces it was shown each time."""
+    """Runs now and then, and remembers on how many faces each time."""
 
     attribute = "heavy"
     refresh: ClassVar[float] = 5.0
 
     def __init__(self) -> None:
-        self.looks: list[int] = []
+        self.runs: list[int] = []
 
     def predict(self, crops: Crops) -> Sequence[Estimate]:
-        self.looks.append(len(crops))
+        self.runs.append(len(crops))
         return super().predict(crops)
 
 

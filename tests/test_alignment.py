@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 from faceattr.alignment import (
     CropSpec,
     Mode,
-    Placement,
+    crop_batch,
     crop_faces,
-    fit_crops,
-    fit_placements,
+    estimate_similarity,
     guess_landmarks,
-    place_faces,
-    similarity,
+    resize_crops,
 )
-from faceattr.types import BBox, BGRImage, Detection
+from faceattr.types import BBox, BGRImage, CropGeometry, Detection
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
 SPEC = CropSpec(size=(100, 100), color="bgr", template=TEMPLATE)
@@ -103,27 +101,28 @@ def test_a_similarity_is_recovered_from_its_points() -> None:
     points = np.array(TEMPLATE) * 50
     matrix = cv2.getRotationMatrix2D((3, 4), 25, 1.7)
     targets = points @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(similarity(points, targets), matrix, atol=1e-9)
+    np.testing.assert_allclose(estimate_similarity(points, targets), matrix, atol=1e-9)
 
 
 def test_points_that_coincide_are_only_shifted() -> None:
-    matrix = similarity(np.full((5, 2), 8.0), np.array(TEMPLATE))
+    matrix = estimate_similarity(np.full((5, 2), 8.0), np.array(TEMPLATE))
     np.testing.assert_allclose(matrix[:, :2], np.eye(2))
 
 
 def test_a_crop_of_the_right_form_is_kept_as_it_is() -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    (crop,) = fit_crops([image], CropSpec(size=(20, 30)))
+    (crop,) = resize_crops([image], CropSpec(size=(20, 30))).crops
     np.testing.assert_array_equal(crop, image)
 
 
 def test_other_crops_are_scaled_and_converted() -> None:
     image = np.zeros((40, 80, 3), np.uint8)
     image[:, 40:] = (0, 0, 255)
-    (crop,) = fit_crops([image], CropSpec(size=(10, 10), color="rgb"))
+    (crop,) = resize_crops([image], CropSpec(size=(10, 10), color="rgb")).crops
     np.testing.assert_array_equal(crop[:, :5], np.zeros((10, 5, 3)))
     np.testing.assert_array_equal(crop[:, 5:], np.full((10, 5, 3), (255, 0, 0)))
-    assert fit_crops([image, image], CropSpec(size=(10, 10), color="gray")).shape == (2, 10, 10, 1)
+    batch = resize_crops([image, image], CropSpec(size=(10, 10), color="gray"))
+    assert batch.crops.shape == (2, 10, 10, 1)
 
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)
@@ -199,21 +198,22 @@ def test_a_box_is_a_square_around_the_middle() -> None:
 
 
 @pytest.mark.parametrize("mode", ["landmarks", "box", "letterbox", "stretch"])
-def test_a_placement_says_where_the_landmarks_come_to_lie(mode: Mode) -> None:
+def test_the_geometry_says_where_the_landmarks_come_to_lie(mode: Mode) -> None:
     landmarks = turned(np.array(TEMPLATE) * 400 + (300, 250), 20).astype(np.float32)
     image = paint(landmarks, (1000, 1000), radius=16)
     face = Detection((280, 250, 700, 680), 1.0, landmarks)
     spec = CropSpec(size=(100, 140), color="bgr", mode=mode, margin=0.2)
-    (crop,) = crop_faces(image, [face], spec)
-    (placement,) = place_faces([face], spec)
-    assert placement.landmarks is not None
-    for (x, y), color in zip(placement.landmarks, COLORS, strict=True):
+    batch = crop_batch([image], [[face]], spec)
+    (crop,), (geometry,) = batch.crops, batch.geometry
+    assert geometry.landmarks is not None
+    for (x, y), color in zip(geometry.landmarks, COLORS, strict=True):
         np.testing.assert_allclose(crop[round(float(y)), round(float(x))], color, atol=40)
 
 
-def test_a_placement_has_the_scale_of_its_crop() -> None:
-    face = Detection((10, 10, 60, 35), 1.0)
-    assert place_faces([face], CropSpec((100, 100), mode="box")) == [Placement(None, 2.0)]
-    assert place_faces([face], CropSpec((100, 100), mode="stretch")) == [Placement(None, 4.0)]
-    picture = np.zeros((50, 20, 3), np.uint8)
-    assert fit_placements([picture], CropSpec((100, 100))) == [Placement(None, 5.0)]
+def test_the_geometry_has_the_scale_of_its_crop() -> None:
+    face, image = Detection((10, 10, 60, 35), 1.0), np.zeros((50, 80, 3), np.uint8)
+    for mode, scale in (("box", 2.0), ("stretch", 4.0)):
+        spec = CropSpec((100, 100), mode=mode)  # type: ignore[arg-type]
+        assert crop_batch([image], [[face]], spec).geometry == [CropGeometry(None, scale)]
+    narrow = np.zeros((50, 20, 3), np.uint8)
+    assert resize_crops([narrow], CropSpec((100, 100))).geometry == [CropGeometry(None, 5.0)]

@@ -1,4 +1,4 @@
-"""What the pages for plugin authors show works; .ci/run follows their commands."""
+"""The code on the pages for plugin authors works; .ci/run follows their commands."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ import numpy as np
 import pytest
 from onnx_files import write_classifier
 
-from faceattr.testing import check_analyzer, check_detector
+from faceattr import Detection, analyze
+from faceattr.engines import create_engine
+from faceattr.testing import FixedDetector, check_analyzer, check_detector
+from faceattr.testing.analyzers import ANALYZER_CHECKS
+from faceattr.testing.detectors import DETECTOR_CHECKS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
 def block(page: str, section: str, number: int = 0) -> str:
     """Return a Python block under a heading."""
-    _, _, text = (DOCS / page).read_text().partition(f"\n## {section}\n")
+    _, _, text = (DOCS / page).read_text(encoding="utf-8").partition(f"\n## {section}\n")
     return re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)[number]
 
 
 def run(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Import the block as a module in a folder, and return its names."""
-    (folder / "page_example.py").write_text(source)
+    (folder / "page_example.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "page_example", raising=False)
     return vars(importlib.import_module("page_example"))
 
 
-def test_the_first_analyzer_keeps_the_contract(
+def test_the_first_analyzer_keeps_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = block("write-an-analyzer.md", "From an empty folder")
     check_analyzer(run(source, tmp_path, monkeypatch)["BrightnessAnalyzer"]())
 
 
-def test_the_analyzer_from_an_onnx_file_is_short_and_keeps_the_contract(
+def test_the_analyzer_from_an_onnx_file_is_short_and_keeps_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = block("write-an-analyzer.md", "From an ONNX file")
@@ -49,22 +53,44 @@ def test_the_analyzer_from_an_onnx_file_is_short_and_keeps_the_contract(
     assert len([line for line in source.splitlines() if line.strip()]) < 15
 
 
-def test_the_analyzer_from_a_function_keeps_the_contract(
+def test_the_analyzer_from_a_function_keeps_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = block("write-an-analyzer.md", "From a plain function")
     check_analyzer(run(source, tmp_path, monkeypatch)["contrast"]())
 
 
+def test_the_analyzer_that_loads_something_keeps_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = block("write-an-analyzer.md", "What you define")
+    analyzer = run(source, tmp_path, monkeypatch)["FaceSizeAnalyzer"]()
+    check_analyzer(analyzer)
+    face = Detection((5.0, 5.0, 37.0, 37.0), 0.9)
+    image = np.zeros((50, 50, 3), np.uint8)
+    (found,) = analyze(image, [analyzer], detector=FixedDetector([face]))
+    assert found.estimate("face_height").value == 32
+
+
 def test_the_head_reads_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = block("write-an-analyzer.md", "A head on the VGG-Face trunk")
-    head = run(source, tmp_path, monkeypatch)["SmileHead"]()
-    head._weights, head._bias = np.ones(512) / 512, -1.0
-    (read,) = head.predict_from(np.full((1, 7, 7, 512), 1.0, np.float32))
-    assert read.scores == {"serious": 0.5, "smiling": 0.5}
+    read = run(source, tmp_path, monkeypatch)["SmileHead"]().load_head(create_engine())
+    (attribute,) = read(np.full((1, 7, 7, 512), 1.0, np.float32))
+    assert attribute.scores == {"serious": 0.5, "smiling": 0.5}
 
 
-def test_the_first_detector_keeps_the_contract(
+def test_the_pages_say_how_many_rules_there_are() -> None:
+    for page, number, checks in (
+        ("write-an-analyzer.md", "Thirteen", ANALYZER_CHECKS),
+        ("write-a-detector.md", "Fourteen", DETECTOR_CHECKS),
+    ):
+        assert f"{number} tests pass, one for each rule" in (DOCS / page).read_text(
+            encoding="utf-8"
+        )
+        assert len(checks) == {"Thirteen": 13, "Fourteen": 14}[number]
+
+
+def test_the_first_detector_keeps_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = block("write-a-detector.md", "From an empty folder")

@@ -49,6 +49,49 @@ def test_each_track_has_a_color(track_id: int | None, index: int) -> None:
     np.testing.assert_allclose(drawn[70, 50], COLORS[index], atol=30)  # lines are smooth
 
 
+def draw_label(label: str) -> BGRImage:
+    face = Face((50, 50, 150, 150), 1.0, attributes={"mood": Classification({label: 1.0})})
+    return draw_faces(np.full((300, 600, 3), 90, np.uint8), [face])
+
+
+@pytest.mark.parametrize("label", ["fröhlich", "21 °C", "счастье", "سعيد", "嬉しい", "ʘ‿ʘ"])
+def test_labels_of_any_script_are_drawn(label: str) -> None:
+    marks = "".join(letter if letter.isascii() else "?" for letter in label)
+    assert not np.array_equal(draw_label(label), draw_label(marks))
+    assert not np.array_equal(draw_label(label), draw_label(label[:-1]))
+    assert not np.array_equal(draw_label("快樂"), draw_label("悲傷"))
+
+
+def test_letters_of_any_script_are_as_high_as_those_of_opencv() -> None:
+    def rows(label: str) -> int:
+        rows, _ = np.nonzero(draw_label(label).min(axis=2) > 200)
+        return int(np.ptp(rows))
+
+    assert rows("HÉ") == pytest.approx(rows("HE"), abs=4)  # and the accent
+
+
+def test_control_characters_are_shown_not_obeyed() -> None:
+    np.testing.assert_array_equal(draw_label("a\x1b\u202e"), draw_label(r"a\x1b\u202e"))
+
+
+@pytest.mark.parametrize("bbox", [(0, 0, 30, 30), (270, 170, 300, 200), (-90, -90, -60, -60)])
+def test_letters_of_any_script_stay_inside_the_image(bbox: BBox) -> None:
+    def draw(size: tuple[int, int]) -> BGRImage:
+        label = Classification({"größer als das Bild, viel größer": 1.0})
+        face = Face(bbox, 1.0, attributes={"mood": label})
+        return draw_faces(np.zeros((*size, 3), np.uint8), [face])
+
+    assert (draw((200, 300)) > 140).all(axis=2).sum() > 100
+    assert draw((8, 8)).shape == (8, 8, 3)
+
+
+def test_uncertain_labels_are_drawn_as_uncertain() -> None:
+    known = Face((50, 50, 150, 150), 1.0, attributes={"mood": Classification({"sad": 0.4})})
+    unsure = replace(known, uncertain=frozenset({"mood"}))
+    image = np.zeros((200, 300, 3), np.uint8)
+    assert not np.array_equal(draw_faces(image, [known]), draw_faces(image, [unsure]))
+
+
 def test_what_is_frozen_has_a_countdown() -> None:
     def draw(seconds: float) -> BGRImage:
         face = replace(TRACKED, frozen={"age": seconds})

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,13 +13,34 @@ import pytest
 from conftest import Brightness, EveryCorner, Light
 
 import faceattr
+from faceattr import errors
 from faceattr import pipeline as module
-from faceattr.alignment import CropSpec, Placement
-from faceattr.analyzers.base import Analyzer, PlacedAnalyzer
+from faceattr.alignment import CropSpec
+from faceattr.analyzers import analyzers
+from faceattr.analyzers.base import Analyzer, Reader
+from faceattr.detectors import detectors
+from faceattr.detectors.base import Search
 from faceattr.engines.base import Engine
-from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
+from faceattr.errors import (
+    FaceattrError,
+    ImageError,
+    OptionError,
+    PluginError,
+    PluginLoadError,
+    UnknownNameError,
+)
+from faceattr.forms import Unit
 from faceattr.pipeline import Pipeline
-from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face
+from faceattr.types import (
+    BGRImage,
+    Classification,
+    CropBatch,
+    CropGeometry,
+    Crops,
+    Detection,
+    Estimate,
+    Face,
+)
 
 
 def gray(level: int, size: int = 40) -> BGRImage:
@@ -117,10 +140,10 @@ class FailsOnBlack(Brightness):
 
 
 class FindsNothingInTheDark(EveryCorner):
-    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
         if not image.any():
             raise ZeroDivisionError("no light")
-        return super().find(image, min_face)
+        return super().find(image, search)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +165,7 @@ def test_an_analyzer_must_answer_for_each_crop() -> None:
         def predict(self, crops: Crops) -> Sequence[Estimate]:
             return super().predict(crops)[1:]
 
-    with pytest.raises(PluginError, match="Forgetful gave 1 attributes for 2 crops"):
+    with pytest.raises(PluginError, match="Forgetful gave 1 results for 2 faces"):
         Pipeline([Forgetful()], detector=EveryCorner()).analyze(gray(0))
 
 
@@ -190,20 +213,22 @@ def test_labels_can_be_fewer_and_unsure() -> None:
         "confidence": 1.0,
         "scores": {"light": 1.0, "dark": 0.0},
     }
-    assert str(dim.attributes["light"]) == "uncertain"
+    assert dim.text("light") == "uncertain"
+    assert dim.attributes["light"].to_dict()["label"] == "dark"
+    assert day.uncertain == set()
+    assert dim.uncertain == {"light"}
     assert brightness_of(dim) == 102
 
 
 def test_labels_that_nothing_has_are_an_error_before_any_image() -> None:
-    pipeline = Pipeline([Light()], detector=EveryCorner(0), labels=["day", "nigth"])
     with pytest.raises(OptionError, match="unknown label 'nigth'; did you mean 'night'"):
-        pipeline.analyze(gray(0))
-    with pytest.raises(OptionError, match="and brightness is none"):
+        Pipeline([Light()], detector=EveryCorner(0), labels=["day", "nigth"])
+    with pytest.raises(OptionError, match="labels are for classifications, and none is among"):
         faceattr.analyze(gray(0), [Brightness()], detector=EveryCorner(), labels=["day"])
 
 
 def test_the_least_confidence_is_a_probability() -> None:
-    with pytest.raises(OptionError, match=r"min_confidence is 1\.5; it must lie in \[0, 1\]"):
+    with pytest.raises(OptionError, match=r"min_confidence is 1\.5; it must be at least 0 and at "):
         Pipeline([Light()], detector=EveryCorner(), min_confidence=1.5)
 
 
@@ -256,51 +281,53 @@ def test_main_faces_of_press_pictures_are_found(pictures: Path) -> None:
     assert all(count >= 1 for count in counts.values())
 
 
-class NoseHeight(PlacedAnalyzer):
+class NoseHeight(Analyzer):
     """Where the nose is, in px of the picture from the top of the box."""
 
     attribute = "nose"
-    unit = "px"
+    output = Unit("px")
     crop = CropSpec(size=(8, 8), color="gray", mode="box")
 
-    def predict_placed(self, crops: Crops, placements: Sequence[Placement]) -> list[Estimate]:
+    def read(self, batch: CropBatch) -> list[Estimate]:
         return [
             Estimate(-1.0 if one.landmarks is None else one.landmarks[2, 1] / one.scale, "px")
-            for one in placements
+            for one in batch.geometry
         ]
 
 
 class WithNoses(EveryCorner):
     """Knows the landmarks, all of them at the nose."""
 
-    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
         return [
             Detection(
                 one.bbox,
                 one.confidence,
                 np.full((5, 2), (one.bbox[0] + 5, one.bbox[1] + 6 + index), np.float32),
             )
-            for index, one in enumerate(super().find(image, min_face))
+            for index, one in enumerate(super().find(image, search))
         ]
 
 
-def test_a_placed_analyzer_knows_how_each_face_lies_in_its_crop() -> None:
+def test_an_analyzer_can_know_how_each_face_lies_in_its_crop() -> None:
     faces = Pipeline([Brightness(), NoseHeight()], detector=WithNoses(3)).analyze(gray(9))
     noses = [face.attributes["nose"] for face in faces]
     assert [nose.value for nose in noses if isinstance(nose, Estimate)] == pytest.approx([6, 7, 8])
     assert [brightness_of(face) for face in faces] == [9, 9, 9]
 
 
-def test_of_crops_a_placed_analyzer_knows_only_the_scale() -> None:
+def test_of_crops_only_the_scale_is_known() -> None:
     (read,) = Pipeline([NoseHeight()]).analyze_crops([gray(9)])
     assert read == {"nose": Estimate(-1.0, "px")}
 
 
 def test_an_analyzer_of_this_process_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faceattr.analyzers.analyzers, "_registered", {})
-    monkeypatch.setattr(faceattr.detectors.detectors, "_registered", {})
-    faceattr.analyzers.register("how-bright", Brightness)
-    faceattr.detectors.register("corners", EveryCorner)
+    monkeypatch.setattr(analyzers, "_registered", {})
+    monkeypatch.setattr(detectors, "_registered", {})
+    faceattr.register_analyzer("how-bright", Brightness)
+    faceattr.register_detector("corners", EveryCorner)
+    assert "how-bright" in faceattr.list_analyzers("*bright*")
+    assert type(faceattr.create_detector("corners")) is EveryCorner
     faces = faceattr.analyze(gray(9), ["how-bright"], detector="corners")
     assert [brightness_of(face) for face in faces] == [9, 9]
 
@@ -310,22 +337,26 @@ def test_a_class_in_the_place_of_an_analyzer_is_refused() -> None:
         Pipeline([Brightness])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("declared", ["attribute", "crop"])
-def test_an_analyzer_without_what_it_has_to_declare_is_named(declared: str) -> None:
-    class Bare(Analyzer):
-        def predict(self, crops: Crops) -> list[Estimate]:
-            return []
-
-    bare = Bare()
-    if declared == "crop":
-        bare.attribute = "bare"  # type: ignore[misc]
-    with pytest.raises(PluginError, match=f"Bare has no '{declared}', which an analyzer has to"):
+@pytest.mark.parametrize("missing", ["attribute", "output", "crop"])
+def test_an_analyzer_without_what_it_has_to_declare_is_named(missing: str) -> None:
+    declared = {"attribute": "bare", "output": Unit("px"), "crop": CropSpec(size=(8, 8))}
+    del declared[missing]
+    bare = type("Bare", (Analyzer,), declared)()
+    with pytest.raises(PluginError, match=f"Bare does not declare '{missing}'; an analyzer has to"):
         Pipeline([bare])
+
+
+def test_an_analyzer_of_version_1_is_told_to_upgrade() -> None:
+    class Old(Brightness):
+        contract = 1
+
+    with pytest.raises(PluginLoadError, match=r"version 1 of the plugin API.*upgrade the plugin"):
+        Pipeline([Old()])
 
 
 def test_a_plugin_that_fails_to_load_is_named() -> None:
     class Torn(Brightness):
-        def load(self, engine: Engine) -> None:
+        def load(self, engine: Engine) -> Reader:
             raise OSError("disk is full")
 
     with pytest.raises(PluginError, match="Torn failed: OSError: disk is full"):
@@ -333,5 +364,116 @@ def test_a_plugin_that_fails_to_load_is_named() -> None:
 
 
 def test_every_error_is_ours() -> None:
-    for error in (ImageError, OptionError, PluginError, UnknownNameError):
-        assert issubclass(error, FaceattrError)
+    classes = [one for one in vars(errors).values() if isinstance(one, type)]
+    assert len(classes) > 10
+    assert all(issubclass(one, FaceattrError) for one in classes if one.__name__.endswith("Error"))
+
+
+def test_two_pipelines_share_an_analyzer_without_touching_each_other() -> None:
+    class Counted(Brightness):
+        loads = 0
+
+        def load(self, engine: Engine) -> Reader:
+            type(self).loads += 1
+            return super().load(engine)
+
+    analyzer = Counted()
+    exact = Pipeline([analyzer], detector=EveryCorner(1), precision="f32")
+    before = exact.analyze(gray(9))
+    fast = Pipeline([analyzer], detector=EveryCorner(1), precision="auto")
+    assert fast.analyze(gray(9)) == exact.analyze(gray(9)) == before
+    assert Counted.loads == 2
+    assert vars(analyzer) == {}
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", b"\xff\xd8", gray(1), Path("photo.jpg")])
+def test_one_image_is_not_taken_apart(image: Any) -> None:
+    with pytest.raises(OptionError, match=r"is not several images; use analyze\(\) for one"):
+        Pipeline([], detector=EveryCorner()).analyze_many(image)
+
+
+def test_a_list_of_images_is_sent_to_the_right_function() -> None:
+    with pytest.raises(ImageError, match=r"analyze_many\(\)"):
+        faceattr.analyze(["a.jpg", "b.jpg"], [], detector=EveryCorner())  # type: ignore[arg-type]
+
+
+def test_gray_images_in_one_array_are_several() -> None:
+    stack = np.zeros((3, 40, 50), np.uint8)
+    assert len(Pipeline([], detector=EveryCorner()).analyze_many(list(stack))) == 3
+    assert len(Pipeline([], detector=EveryCorner()).analyze_many(stack)) == 3
+
+
+def test_actions_can_be_one_text() -> None:
+    assert Pipeline("emotion, age").refresh.keys() == {"emotion", "age"}
+
+
+def test_options_of_the_detector_can_be_given_beside_its_name() -> None:
+    pipeline = Pipeline([], detector=EveryCorner(4), max_faces=3, threshold=0.85)
+    assert [face.confidence for face in pipeline.analyze(gray(1))] == [1.0, 0.9]
+    assert len(pipeline.detect(gray(1), threshold=0.1)) == 3
+    assert Pipeline([], detector=EveryCorner(4), min_face=20).analyze(gray(1)) == []
+
+
+def test_a_pipeline_travels_by_its_options() -> None:
+    pipeline = Pipeline(["emotion"], detector="haar", min_confidence=0.5)
+    pipeline.load()
+    for other in (pickle.loads(pickle.dumps(pipeline)), copy.deepcopy(pipeline)):
+        assert other.options == pipeline.options
+        assert other.analyze(gray(90, 120)) == pipeline.analyze(gray(90, 120))
+
+
+def test_a_pipeline_says_what_it_is() -> None:
+    pipeline = Pipeline([Brightness(), "emotion"], detector="haar", precision="f32", threads=1)
+    expected = (
+        "<Pipeline ['Brightness', 'emotion'] detector='haar' "
+        "<OpenVinoEngine precision='f32' threads=1> not loaded>"
+    )
+    assert repr(pipeline) == expected
+
+
+def test_a_closed_pipeline_loads_again() -> None:
+    with Pipeline([Brightness()], detector=EveryCorner(1)) as pipeline:
+        before = pipeline.analyze(gray(9))
+    assert repr(pipeline).endswith("not loaded>")
+    assert pipeline.analyze(gray(9)) == before
+
+
+def test_features_are_given_where_they_are_asked_for(astronaut: Path) -> None:
+    (plain,) = faceattr.analyze(astronaut, "emotion,age,gender")
+    assert plain.features == {}
+    (face,) = faceattr.analyze(astronaut, "emotion,age,gender", features=True)
+    assert {name: features.shape for name, features in face.features.items()} == {
+        "emotion": (224,),
+        "age_gender": (224,),
+    }
+    assert face == plain
+
+
+def test_columns_are_known_before_the_first_image() -> None:
+    assert Pipeline([Brightness(), Light()], detector=EveryCorner()).columns == [
+        *("brightness", "brightness_std", "light", "light_confidence"),
+        *("light_day", "light_dusk", "light_night"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["source", "confidence", "x1", "face"])
+def test_an_attribute_cannot_take_the_column_of_another(name: str) -> None:
+    odd = type("Odd", (Brightness,), {"attribute": name})()
+    with pytest.raises(OptionError, match=f"needs a column '{name}', which every table has"):
+        Pipeline([odd], detector=EveryCorner())
+
+
+def test_faces_that_were_cut_elsewhere_are_read_in_each_form() -> None:
+    pipeline = Pipeline([Brightness(), Light()], detector=EveryCorner())
+    levels = np.array([0, 51, 102], np.uint8).reshape(3, 1, 1, 1)
+    crops = {
+        spec: CropBatch(
+            np.broadcast_to(levels, (3, *spec.size, spec.channels)), [CropGeometry()] * 3
+        )
+        for spec in pipeline.crop_specs
+    }
+    read = pipeline.read_crops(crops)
+    assert [attributes["brightness"] for attributes in read] == [
+        Estimate(level, "levels") for level in (0.0, 51.0, 102.0)
+    ]
+    assert [str(attributes["light"]) for attributes in read] == ["dusk 50%", "dusk 40%", "day 40%"]

@@ -73,8 +73,8 @@ def test_other_packages_announce_theirs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(tmp_path)
     registry = make_registry("faceattr.tests.site")
     assert registry.get("new").__name__ == "Counter"
-    assert registry.origin("new") == "one 1.0"
-    assert registry.origin("ordered") == "faceattr"
+    assert registry.provider("new") == "one 1.0"
+    assert registry.provider("ordered") == "faceattr"
 
 
 def offer(site: Path, source: str) -> Registry[dict[str, int]]:
@@ -89,25 +89,25 @@ def offer(site: Path, source: str) -> Registry[dict[str, int]]:
     [
         ("import nothing_like_it", "failed to import: No module named 'nothing_like_it'"),
         ("raise SystemExit('no licence')", "failed to import: no licence"),
-        ("Plugin = 7", r"is 7; it has to be a class that derives from builtins\.dict"),
-        ("class Plugin: pass", "is <class 'new_plugin.Plugin'>; it has to be a class that derives"),
+        ("Plugin = 7", r"is 7; it must be a class that derives from builtins\.dict"),
+        ("class Plugin: pass", "is <class 'new_plugin.Plugin'>; it must be a class that derives"),
         (
-            "class Plugin(dict): contract = 2",
-            "was made for contract 2 of faceattr's plugins, and this faceattr keeps contract 1; "
+            "class Plugin(dict): api_version = 3",
+            "was written for version 3 of the plugin API, and this faceattr has version 2; "
             "upgrade faceattr$",
         ),
         (
-            "class Plugin(dict): contract = 0",
-            "was made for contract 0 .* keeps contract 1; upgrade the plugin$",
+            "class Plugin(dict): contract = 1",
+            "was written for version 1 .* has version 2; upgrade the plugin; 'From version 1'",
         ),
         (
-            "class Plugin(dict): contract = 'new'",
-            "was made for contract new .* upgrade the plugin$",
+            "class Plugin(dict): api_version = 'new'",
+            "was written for version 'new' .* upgrade the plugin",
         ),
         (
             "from abc import ABC, abstractmethod\n"
             "class Plugin(dict, ABC):\n    @abstractmethod\n    def predict(self): ...",
-            "lacks what it has to define: predict",
+            "does not define: predict",
         ),
     ],
     ids=["import", "exit", "value", "class", "newer", "older", "odd", "abstract"],
@@ -124,22 +124,23 @@ def test_a_plugin_that_cannot_be_used_says_why(
     assert registry.get("ordered").__name__ == "OrderedDict"
 
 
-def test_a_new_contract_leaves_out_what_other_packages_made_for_the_old(
+def test_a_plugin_that_declares_no_version_is_taken_for_a_current_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faceattr.registry.CONTRACT", 2)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "new_plugin", raising=False)
-    registry = offer(tmp_path, "class Plugin(dict): pass")
-    with pytest.raises(PluginLoadError, match=r"was made for contract 1 .* upgrade the plugin"):
-        registry.get("new")
-    assert registry.get("ordered").__name__ == "OrderedDict"
+    assert offer(tmp_path, "class Plugin(dict): pass").get("new").__name__ == "Plugin"
+
+
+def test_names_are_matched_by_a_pattern() -> None:
+    assert make_registry().matching("*d*") == ["ordered"]
+    assert make_registry().matching("b?oken") == ["broken"]
 
 
 def test_what_cannot_be_used_is_a_warning_and_the_rest_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert [name for name, _ in make_registry().working()] == ["ordered"]
+    assert [name for name, _ in make_registry().load_all()] == ["ordered"]
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "toy 'broken' of faceattr failed to import" in record.getMessage()
@@ -152,14 +153,14 @@ def test_a_plugin_that_cannot_be_made_is_named() -> None:
 
     registry = make_registry()
     registry.register("picky", Picky)
-    message = f"toy 'picky' of {__name__} cannot be made: TypeError: bad"
+    message = f"toy 'picky' of {__name__} cannot be created: TypeError: bad"
     with pytest.raises(PluginLoadError, match=message):
         registry.create("picky")
     assert registry.create("ordered", a=1) == {"a": 1}
 
 
 def test_what_is_registered_is_checked_too() -> None:
-    with pytest.raises(PluginLoadError, match="toy 'list' is <class 'list'>; it has to be a class"):
+    with pytest.raises(PluginLoadError, match="toy 'list' is <class 'list'>; it must be a class"):
         make_registry().register("list", list)  # type: ignore[arg-type]
 
 

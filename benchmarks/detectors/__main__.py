@@ -26,7 +26,7 @@ from typing import Any
 import cv2
 
 from benchmarks.detectors import report
-from benchmarks.detectors.candidates import LoadedDetector, all_candidates
+from benchmarks.detectors.candidates import Calls, all_candidates
 from benchmarks.detectors.data import AnnotatedImage, read_wider
 from benchmarks.detectors.scoring import Found
 from benchmarks.machine import time_calls
@@ -61,20 +61,18 @@ def main() -> None:
             )
 
 
-def search(detector: LoadedDetector, images: Sequence[AnnotatedImage]) -> Found:
+def search(detector: Calls, images: Sequence[AnnotatedImage]) -> Found:
     """Return all detections in all images, also those of low confidence."""
     return {index: detector.detect_all(image.read()) for index, image in enumerate(images)}
 
 
-def seconds_per_image(detector: LoadedDetector, images: Sequence[AnnotatedImage]) -> list[float]:
+def seconds_per_image(detector: Calls, images: Sequence[AnnotatedImage]) -> list[float]:
     """Return the mean time per image for each of `report.TIMED_SIZES`."""
     timed = [image.read() for image in images[:: len(images) // NUM_TIMED]]
     return [seconds_at(size, detector, timed) for size in report.TIMED_SIZES]
 
 
-def seconds_at(
-    size: tuple[int, int], detector: LoadedDetector, images: Sequence[BGRImage]
-) -> float:
+def seconds_at(size: tuple[int, int], detector: Calls, images: Sequence[BGRImage]) -> float:
     """Return the mean time per image at one size, as the median of several rounds."""
     resized = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
     rounds = time_calls(lambda: list(map(detector.detect, resized)), TIMED_SECONDS, at_least=1)

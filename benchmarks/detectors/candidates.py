@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.detectors import detectors
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, LoadedDetector
 from faceattr.detectors.yunet import YUNET
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
@@ -35,7 +36,7 @@ PACKAGE_THRESHOLD, OPENCV_THRESHOLD = 0.8, 0.6  # as in the examples of their do
 Detect: TypeAlias = Callable[[BGRImage], Sequence[Detection]]
 
 
-class LoadedDetector(NamedTuple):
+class Calls(NamedTuple):
     """A detector that is ready, at two thresholds.
 
     Attributes:
@@ -58,7 +59,7 @@ class Candidate:
     """
 
     name: str
-    load: Callable[[], LoadedDetector]
+    load: Callable[[], Calls]
     threshold: float
 
 
@@ -67,20 +68,16 @@ def all_candidates(engine: Engine) -> Iterator[Candidate]:
     for name, options in OURS.items():
         kind = detectors.get(name.partition(",")[0])
 
-        def load(
-            kind: type[Detector] = kind, options: Mapping[str, Any] = options
-        ) -> LoadedDetector:
-            low, default = kind(threshold=LOW, **options), kind(**options)
-            for detector in (low, default):
-                detector.load(engine)
-            return LoadedDetector(low.detect, default.detect)
+        def load(kind: type[Detector] = kind, options: Mapping[str, Any] = options) -> Calls:
+            detector = LoadedDetector(kind(**options), engine)
+            return Calls(partial(detector.detect, threshold=LOW), detector.detect)
 
         yield Candidate(name, load, kind.default_threshold)
     yield Candidate("the mtcnn package", _load_package, PACKAGE_THRESHOLD)
     yield Candidate("OpenCV's YuNet", _load_opencv, OPENCV_THRESHOLD)
 
 
-def _load_package() -> LoadedDetector:
+def _load_package() -> Calls:
     from mtcnn import MTCNN  # type: ignore[import-untyped]
 
     package = MTCNN()
@@ -96,10 +93,10 @@ def _load_package() -> LoadedDetector:
             for face in package.detect_faces(image[..., ::-1], **options)
         ]
 
-    return LoadedDetector(lambda image: detect(image, threshold_onet=LOW), detect)
+    return Calls(lambda image: detect(image, threshold_onet=LOW), detect)
 
 
-def _load_opencv() -> LoadedDetector:
+def _load_opencv() -> Calls:
     reader = cv2.FaceDetectorYN.create(str(fetch(YUNET)), "", (1, 1))
 
     def detect(image: BGRImage, threshold: float) -> list[Detection]:
@@ -111,9 +108,7 @@ def _load_opencv() -> LoadedDetector:
             for row in (() if rows is None else rows)
         ]
 
-    return LoadedDetector(
-        lambda image: detect(image, LOW), lambda image: detect(image, OPENCV_THRESHOLD)
-    )
+    return Calls(lambda image: detect(image, LOW), lambda image: detect(image, OPENCV_THRESHOLD))
 
 
 def _to_detection(

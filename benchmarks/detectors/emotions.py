@@ -13,13 +13,14 @@ import numpy as np
 from benchmarks.detectors.candidates import Candidate
 from benchmarks.detectors.data import AnnotatedImage, longer_sides
 from benchmarks.detectors.scoring import Found, match
-from faceattr.alignment import crop_faces
+from faceattr.alignment import crop_batch
 from faceattr.analyzers.emotion import EmotionAnalyzer
+from faceattr.analyzers.loaded import LoadedAnalyzer
 from faceattr.detectors import detectors
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import LoadedDetector
 from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines.base import Engine
-from faceattr.types import BGRImage, Detection
+from faceattr.types import BGRImage, Classification, Detection
 
 MIN_SIZE = 40  # pixels, longer side of the faces whose emotions are compared
 CONTROL, CONTROL_SCALE = "mtcnn, picture at 9/10", 0.9
@@ -36,20 +37,19 @@ class EmotionReader:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._analyzer = EmotionAnalyzer()
-        self._analyzer.load(engine)
+        self._analyzer = LoadedAnalyzer(EmotionAnalyzer(), engine, {})
         self._finder = LandmarkFinder(engine)
 
-    def read(self, image: BGRImage, detections: Sequence[Detection]) -> list[str | None]:
+    def read(self, image: BGRImage, detections: Sequence[Detection]) -> list[str]:
         """Return the emotion of each face."""
         if not detections:
             return []
-        crops = crop_faces(image, detections, self._analyzer.crop)
-        return [answer.label for answer in self._analyzer.predict(crops)]
+        batch = crop_batch([image], [detections], self._analyzer.crop)
+        return [one.label for one in self._analyzer.read(batch) if isinstance(one, Classification)]
 
     def read_each_way(
         self, image: BGRImage, detections: Sequence[Detection]
-    ) -> dict[str, list[str | None]]:
+    ) -> dict[str, list[str]]:
         """Return the emotions by the detector's own landmarks, MTCNN's, and a mean face's."""
         bare = [replace(one, landmarks=None) for one in detections]
         has_own = all(one.landmarks is not None for one in detections)
@@ -73,8 +73,7 @@ def emotion_agreement(
     Returns:
         The agreement of each detector, by its name.
     """
-    reader, mtcnn = EmotionReader(engine), detectors.get("mtcnn")()
-    mtcnn.load(engine)
+    reader, mtcnn = EmotionReader(engine), LoadedDetector(detectors.create("mtcnn"), engine)
     agreements: dict[str, dict[str, list[bool]]] = {}
     for index, annotated in enumerate(images):
         image = annotated.read()
@@ -97,7 +96,7 @@ def emotion_agreement(
     return agreements
 
 
-def detect_smaller(detector: Detector, image: BGRImage, scale: float) -> list[Detection]:
+def detect_smaller(detector: LoadedDetector, image: BGRImage, scale: float) -> list[Detection]:
     """Return the faces found in a smaller copy of an image, in pixels of the image itself."""
     return [
         replace(

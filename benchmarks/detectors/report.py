@@ -18,8 +18,10 @@ from benchmarks.detectors.emotions import MIN_SIZE, emotion_agreement
 from benchmarks.detectors.scoring import Found, match, score
 from benchmarks.machine import processor
 from faceattr.detectors import detectors
+from faceattr.detectors.base import LoadedDetector
 from faceattr.engines.base import Engine
 from faceattr.evaluation.tables import Table
+from faceattr.options import SearchOptions
 
 MIN_SIZES = (20, 50)  # pixels, longer sides from which on faces count
 TIMED_SIZES = ((640, 480), (1280, 720), (1920, 1080))  # pixels, of the images that are timed
@@ -88,8 +90,8 @@ def far_table(engine: Engine, images: Sequence[AnnotatedImage]) -> Table:
         for suffix, options in FAR_OPTIONS.items():
             row = [name + suffix]
             for size, (image, boxes) in zip(FAR_SIZES, targets, strict=True):
-                detector = detectors.get(name)(min_face=0.75 * size, **options)
-                detector.load(engine)
+                search = SearchOptions(min_face=0.75 * size, **options)
+                detector = LoadedDetector(detectors.create(name), engine, search)
                 detections = detector.detect(image)
                 faces = [face for face in match(detections, boxes) if face is not None]
                 row.append(f"{len(set(faces))} of {len(boxes)} (+{len(detections) - len(faces)})")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detectors.data import AnnotatedImage, longer_sides
-from faceattr.boxes import Boxes, overlaps
+from faceattr.boxes import Boxes, iou
 from faceattr.types import Detection
 
 MIN_IOU = 0.5  # of a detection with the face that it stands for
@@ -81,7 +81,7 @@ def match(
     """Return the row of the box that each detection overlaps most; None below the least IoU."""
     if not len(boxes) or not detections:
         return [None] * len(detections)
-    overlap = overlaps(np.array([one.bbox for one in detections], float), boxes)
+    overlap = iou(np.array([one.bbox for one in detections], float), boxes)
     return [
         int(face) if row[face] >= min_iou else None
         for row, face in zip(overlap, overlap.argmax(axis=1), strict=True)

@@ -17,12 +17,12 @@ from itertools import repeat
 from typing import Any, TypeVar
 
 import faceattr
+from faceattr.detectors.base import Finder
 from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import engines
-from faceattr.engines.base import Compiled, Precision
+from faceattr.engines.base import Compiled, Engine, Precision
 from faceattr.engines.openvino import OpenVinoEngine
 from faceattr.networks.graph import Network
-from faceattr.types import BGRImage, Detection
 
 R = TypeVar("R")
 
@@ -59,9 +59,9 @@ CLOCK = Clock()
 class WatchedDetector(MtcnnDetector):
     """The default detector; its networks are part of it."""
 
-    def detect(self, image: BGRImage) -> list[Detection]:
+    def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        return CLOCK.watch("detection", super().detect)(image)
+        return CLOCK.watch("detection", super().load(engine))
 
 
 class WatchedEngine(OpenVinoEngine):

@@ -19,7 +19,7 @@ import numpy as np
 import faceattr
 from faceattr.analyzers import analyzers
 from faceattr.errors import FaceattrError
-from faceattr.types import Attribute, BGRImage, Classification, Detection
+from faceattr.types import Attribute, BGRImage, Classification, Detection, Estimate
 
 
 def main() -> None:
@@ -57,8 +57,8 @@ def read(
     return [
         attribute
         for image, faces in searched
-        for attributes in pipeline.read(image, faces, pipeline.refresh)
-        for attribute in attributes.values()
+        for face in pipeline.read(image, faces)
+        for attribute in face.attributes.values()
     ]
 
 
@@ -71,7 +71,7 @@ def compare(quick: Sequence[Attribute], exact: Sequence[Attribute]) -> dict[str,
             pairs = zip(one.scores.values(), other.scores.values(), strict=True)
             differences.append(100 * max(abs(a - b) for a, b in pairs))
             others += one.label != other.label
-        elif not isinstance(one, Classification) and not isinstance(other, Classification):
+        elif isinstance(one, Estimate) and isinstance(other, Estimate):
             differences.append(abs(one.value - other.value))
             unit = one.unit
     return {

@@ -41,7 +41,7 @@ def measure_file(path: Path, options: Mapping[str, Any]) -> str:
     seconds = time.perf_counter() - began
     return (
         f"file, freeze={options['freeze']}: {len(tracks) / seconds:.1f} frames/s "
-        f"({len(tracks)} frames), runs {dict(live.looks)}, {live.num_tracks} tracks, "
+        f"({len(tracks)} frames), runs {dict(live.num_runs)}, {live.num_tracks} tracks, "
         f"{sum(len(ids) == live.num_tracks for ids in tracks)} frames with all of them"
     )
 
@@ -63,7 +63,7 @@ def measure_live(path: Path, options: Mapping[str, Any], *, fps: float, seconds:
     def show(frame: Frame, faces: Sequence[Face]) -> None:
         draw_faces(frame.image, faces)
         ages.append(source.age(frame) * 1000)
-        num_attributes = len(live.looks)
+        num_attributes = len(live.num_runs)
         is_complete.append(
             bool(faces) and all(len(face.attributes) == num_attributes for face in faces)
         )
@@ -77,7 +77,7 @@ def measure_live(path: Path, options: Mapping[str, Any], *, fps: float, seconds:
     return (
         f"live, {fps:g} fps for {seconds:g} s: age of a frame {median:.0f} ms at the median, "
         f"{high:.0f} ms at the 99th percentile, {highest:.0f} ms at most; "
-        f"{source.num_dropped} of {num_frames} dropped; runs {dict(live.looks)}, "
+        f"{source.num_dropped} of {num_frames} dropped; runs {dict(live.num_runs)}, "
         f"{live.num_tracks} tracks, all attributes known in {np.mean(is_complete):.0%} of frames"
     )
 
@@ -90,11 +90,11 @@ def measure_memory(path: Path, options: Mapping[str, Any], *, num_frames: int) -
         options: Options of `LiveAnalysis`.
         num_frames: Length of the run.
     """
-    live = LiveAnalysis(**options)
+    live = LiveAnalysis(**options, max_frames=num_frames)
     samples = []
     began = time.perf_counter()
     sinks = [JsonLinesSink(os.devnull)]
-    for frame, _ in play(live, Pictures(loop_images(path)), sinks, max_frames=num_frames):
+    for frame, _ in play(live, Pictures(loop_images(path)), sinks):
         if frame.index % max(num_frames // NUM_SAMPLES, 1) == 0:
             samples.append(resident_bytes() / 1e6)
     gc.collect()
@@ -103,7 +103,7 @@ def measure_memory(path: Path, options: Mapping[str, Any], *, num_frames: int) -
         f"memory over {num_frames} frames in {time.perf_counter() - began:.0f} s: "
         f"{', '.join(f'{quarter:.1f}' for quarter in quarters)} MB in the quarters, "
         f"{quarters[-1] / quarters[1] - 1:+.2%} from the second to the last; "
-        f"{live.num_tracks} tracks, runs {dict(live.looks)}"
+        f"{live.num_tracks} tracks, runs {dict(live.num_runs)}"
     )
 
 

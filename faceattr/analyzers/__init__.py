@@ -19,5 +19,3 @@ analyzers: Registry[Analyzer] = Registry(
     },
     base=Analyzer,
 )
-
-register = analyzers.register

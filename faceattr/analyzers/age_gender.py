@@ -1,22 +1,20 @@
-"""Age and gender by one small network of our own, which comes with faceattr."""
+"""Age and gender by one small network of our own, which ships with faceattr."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from importlib import resources
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Sequence
 
 from faceattr.alignment import CropSpec
+from faceattr.analyzers.ages import to_age
 from faceattr.analyzers.base import HeadAnalyzer
-from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
+from faceattr.analyzers.builtin import load_builtin, load_builtin_trunk
 from faceattr.engines.base import Engine
-from faceattr.networks.formats import npz
-from faceattr.types import Attribute, Classification, Estimate, Features
+from faceattr.forms import Labels, Unit
+from faceattr.labels import GENDERS
+from faceattr.networks.heads import SoftmaxHead
+from faceattr.types import Attribute, Features, Trunk
 
-UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age_gender/README.md says how
+UTKFACE_TEMPLATE = (  # median of 300 images; models/age_gender/README.md says how
     (0.288, 0.288),
     (0.687, 0.288),
     (0.489, 0.516),
@@ -24,46 +22,42 @@ UTKFACE_TEMPLATE = (  # median of 300 pictures; models/age_gender/README.md says
     (0.671, 0.681),
 )
 CROP = CropSpec(size=(96, 96), color="bgr", template=UTKFACE_TEMPLATE)
+NETWORK = "age_gender"
 
 
-class AgeGenderAnalyzer(HeadAnalyzer):
-    """A head of the network that reads both; its trunk gives (N, 103) probabilities."""
+class AgeAnalyzer(HeadAnalyzer):
+    """Apparent age in years, with its standard deviation, from a 96×96 crop."""
 
+    attribute = "age"
+    output = Unit("years")
     crop = CROP
     refresh = 1.0
     card = "models/age_gender/README.md"
 
-    def load(self, engine: Engine) -> None:
+    def load_trunk(self, engine: Engine) -> Trunk:
         """See the base class."""
-        asset = resources.files("faceattr.assets").joinpath("age_gender.npz").read_bytes()
-        self.trunk = engine.compile(npz.load(asset))  # one for both, by the digest of the file
+        return load_builtin_trunk(NETWORK, engine)
 
-    def predict_from(self, features: Features) -> Sequence[Attribute]:
+    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
         """See the base class."""
-        return [self.read(row) for row in features]
-
-    @abstractmethod
-    def read(self, row: NDArray[np.float32]) -> Attribute:
-        """Return what the (103,) probabilities say."""
+        head = SoftmaxHead.from_network(load_builtin(NETWORK), "age_logits")
+        return lambda features: [to_age(row) for row in head(features)]
 
 
-class AgeAnalyzer(AgeGenderAnalyzer):
-    """Apparent age in years, with its standard deviation, from a 96×96 crop."""
-
-    attribute = "age"
-    unit = "years"
-
-    def read(self, row: NDArray[np.float32]) -> Estimate:
-        """See the base class."""
-        return age_of(row[: len(AGES)])
-
-
-class GenderAnalyzer(AgeGenderAnalyzer):
+class GenderAnalyzer(HeadAnalyzer):
     """Woman or man, by looks, from a 96×96 crop."""
 
     attribute = "gender"
-    labels = GENDERS
+    output = Labels(GENDERS)
+    crop = CROP
+    refresh = 1.0
+    card = "models/age_gender/README.md"
 
-    def read(self, row: NDArray[np.float32]) -> Classification:
+    def load_trunk(self, engine: Engine) -> Trunk:
         """See the base class."""
-        return gender_of(row[len(AGES) :])
+        return load_builtin_trunk(NETWORK, engine)
+
+    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
+        """See the base class."""
+        head = SoftmaxHead.from_network(load_builtin(NETWORK), "gender_logits")
+        return lambda features: [self.output.classify(row) for row in head(features)]

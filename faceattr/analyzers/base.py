@@ -1,94 +1,87 @@
-"""What an analyzer is: something that reads one attribute off face crops."""
+"""What an analyzer is: the declaration of something that reads one attribute off face crops."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias
 
-from faceattr.alignment import CropSpec, Placement
-from faceattr.engines.base import Compiled, Engine
-from faceattr.registry import FIRST_CONTRACT
-from faceattr.types import Attribute, Crops, Features
+from faceattr.alignment import CropSpec
+from faceattr.engines.base import Engine
+from faceattr.errors import PluginError
+from faceattr.forms import Output
+from faceattr.types import Attribute, CropBatch, Crops, Features, Trunk
 from faceattr.weights import Weights
 
+Reader: TypeAlias = Callable[[CropBatch], Sequence[Attribute]]
+"""Reads a batch: one attribute per face, in the same order. Several threads may call it."""
 
-class Analyzer(ABC):
+
+class Analyzer(ABC):  # a subclass defines one of three methods
     """Reads one attribute off face crops.
+
+    An analyzer is a declaration: it keeps its options and is never changed. What is loaded belongs
+    to the pipeline that called `load`, so one analyzer serves any number of pipelines.
+
+    A subclass defines one of three methods: `predict` if crops are all it needs; `read` if it
+    needs the geometry or a trunk's features too; `load` if something must be loaded first.
 
     Attributes:
         attribute: Name under which results are given; several analyzers may share it.
-        crop: Form of the crops that `predict` takes.
-        labels: Those of its classifications, in order; empty if it gives estimates.
-        unit: That of its estimates; empty if it gives classifications.
-        refresh: Seconds between two looks at the same face on a stream; 0 for each frame.
-        weights: File that `load` fetches; None if there is nothing to download.
-        card: Where to read about what comes without such a file; a path in the repository, or
-            an address.
-        contract: Number of the contract that it was made for, `faceattr.CONTRACT` at that time.
+        output: What it gives for each face: `Labels`, a `Unit` or a `Vector`.
+        crop: Form of the crops that it takes.
+        refresh: Seconds between runs on the same face of a stream; 0 to run on every frame.
+        weights: File to download; None if there is none.
+        card: Where to read about a model without such a file: a path in the repository, or a URL.
+        api_version: Version of the plugin API that it was written for, `faceattr.API_VERSION` at
+            that time; plugins of other packages declare it.
     """
 
     attribute: ClassVar[str]
+    output: Output
     crop: CropSpec
-    labels: ClassVar[Sequence[str]] = ()
-    unit: ClassVar[str] = ""
     refresh: ClassVar[float] = 0.0
     weights: ClassVar[Weights | None] = None
     card: ClassVar[str] = ""
-    contract: ClassVar[int] = FIRST_CONTRACT
 
-    def load(self, engine: Engine) -> None:
-        """Make ready what is heavy; called once, before the first `predict`."""
+    def load(self, engine: Engine) -> Reader:
+        """Load what is heavy and return a function that reads batches.
 
-    @abstractmethod
+        Called once by each pipeline that uses the analyzer.
+
+        Args:
+            engine: Runs the pipeline's networks.
+        """
+        return self.read
+
+    def read(self, batch: CropBatch) -> Sequence[Attribute]:
+        """Return one attribute per face, in the same order."""
+        return self.predict(batch.crops)
+
     def predict(self, crops: Crops) -> Sequence[Attribute]:
         """Return one attribute per crop, in the same order.
 
         Args:
-            crops: (N, H, W, C) uint8 in the form of `crop`, N ≥ 1.
+            crops: (N, H, W, C) uint8 in the form of `crop`, N ≥ 1; not to be written to.
         """
+        raise PluginError(f"{type(self).__name__} defines neither predict, read nor load")
 
 
 class HeadAnalyzer(Analyzer):
-    """Reads one attribute off features, which a trunk makes of crops.
+    """Reads one attribute off the features that a trunk computes from crops.
 
-    A trunk works once for all heads that have it. Engines compile networks of one identity to
-    one function, so heads share their trunk without knowing of each other.
-
-    Attributes:
-        trunk: Crops to features; `load` sets it.
+    A trunk runs once for all heads on it.
     """
 
-    trunk: Compiled
+    @abstractmethod
+    def load_trunk(self, engine: Engine) -> Trunk:
+        """Load the trunk; equal networks give equal trunks."""
 
-    def predict(self, crops: Crops) -> Sequence[Attribute]:
+    @abstractmethod
+    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
+        """Load the head and return a function from (N, …) features to N attributes."""
+
+    def load(self, engine: Engine) -> Reader:
         """See the base class."""
-        return self.predict_from(self.trunk(crops))
-
-    @abstractmethod
-    def predict_from(self, features: Features) -> Sequence[Attribute]:
-        """Return one attribute per face, in the same order.
-
-        Args:
-            features: (N, …) float32 that `trunk` made of N crops, N ≥ 1.
-        """
-
-
-class PlacedAnalyzer(Analyzer):
-    """Reads one attribute off face crops and how the faces lie in them.
-
-    For what a crop alone does not show: how large the face was before, where its eyes are.
-    """
-
-    def predict(self, crops: Crops) -> Sequence[Attribute]:
-        """See the base class; nothing but the crops is known here."""
-        return self.predict_placed(crops, [Placement()] * len(crops))
-
-    @abstractmethod
-    def predict_placed(self, crops: Crops, placements: Sequence[Placement]) -> Sequence[Attribute]:
-        """Return one attribute per crop, in the same order.
-
-        Args:
-            crops: (N, H, W, C) uint8 in the form of `crop`, N ≥ 1.
-            placements: How each face lies in its crop.
-        """
+        trunk, head = self.load_trunk(engine), self.load_head(engine)
+        return lambda batch: head(batch.features(trunk))

@@ -1,19 +1,19 @@
-"""Emotion by a small network of our own, which comes with faceattr."""
+"""Emotion by a small network of our own, which ships with faceattr."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Callable, Sequence
 
 from faceattr.alignment import CropSpec
-from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.base import HeadAnalyzer
+from faceattr.analyzers.builtin import load_builtin, load_builtin_trunk
 from faceattr.engines.base import Engine
-from faceattr.networks.formats import npz
-from faceattr.types import Classification, Crops
+from faceattr.forms import Labels
+from faceattr.labels import EMOTIONS
+from faceattr.networks.heads import SoftmaxHead
+from faceattr.types import Attribute, Features, Trunk
 
-LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-
-FER2013_TEMPLATE = (  # median of the training pictures; models/emotion/README.md says how
+FER2013_TEMPLATE = (  # median of the training images; models/emotion/README.md says how
     (0.315, 0.385),
     (0.685, 0.385),
     (0.500, 0.598),
@@ -22,21 +22,19 @@ FER2013_TEMPLATE = (  # median of the training pictures; models/emotion/README.m
 )
 
 
-class EmotionAnalyzer(Analyzer):
+class EmotionAnalyzer(HeadAnalyzer):
     """Seven emotions, from a 48×48 gray crop."""
 
     attribute = "emotion"
-    labels = LABELS
+    output = Labels(EMOTIONS)
     crop = CropSpec(size=(48, 48), color="gray", template=FER2013_TEMPLATE)
     card = "models/emotion/README.md"
 
-    def load(self, engine: Engine) -> None:
+    def load_trunk(self, engine: Engine) -> Trunk:
         """See the base class."""
-        asset = resources.files("faceattr.assets").joinpath("emotion.npz").read_bytes()
-        self._run = engine.compile(npz.load(asset))
+        return load_builtin_trunk("emotion", engine)
 
-    def predict(self, crops: Crops) -> Sequence[Classification]:
+    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
         """See the base class."""
-        return [
-            Classification(dict(zip(LABELS, row.tolist(), strict=True))) for row in self._run(crops)
-        ]
+        head = SoftmaxHead.from_network(load_builtin("emotion"), "scores_logits")
+        return lambda features: [self.output.classify(row) for row in head(features)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faceattr.alignment import CropSpec
-from faceattr.analyzers.base import Analyzer
-from faceattr.analyzers.emotion import LABELS
+from faceattr.analyzers.base import Analyzer, Reader
 from faceattr.engines.base import Engine
+from faceattr.forms import Labels
+from faceattr.labels import EMOTIONS
 from faceattr.networks.architectures.emotion_cnn import emotion_cnn
 from faceattr.networks.published import deepface_urls, load_published
-from faceattr.types import Classification, Crops
+from faceattr.types import Attribute, CropBatch
 from faceattr.weights import Weights
 
 EMOTION_CNN = Weights(
@@ -27,16 +28,15 @@ class EmotionCnnAnalyzer(Analyzer):
     """Seven emotions, by the classic network of deepface."""
 
     attribute = "emotion"
-    labels = LABELS
+    output = Labels(EMOTIONS)
     crop = CropSpec(size=(48, 48), color="gray", mode="letterbox")
     weights = EMOTION_CNN
 
-    def load(self, engine: Engine) -> None:
+    def load(self, engine: Engine) -> Reader:
         """See the base class."""
-        self._run = engine.compile(load_published("emotion-cnn", emotion_cnn(), EMOTION_CNN))
+        network = engine.compile(load_published("emotion-cnn", emotion_cnn(), EMOTION_CNN))
 
-    def predict(self, crops: Crops) -> Sequence[Classification]:
-        """See the base class."""
-        return [
-            Classification(dict(zip(LABELS, row.tolist(), strict=True))) for row in self._run(crops)
-        ]
+        def read(batch: CropBatch) -> Sequence[Attribute]:
+            return [self.output.classify(row) for row in network(batch.crops)]
+
+        return read

@@ -11,59 +11,57 @@ from numpy.typing import NDArray
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
 from faceattr.errors import OptionError
-from faceattr.registry import CONTRACT
+from faceattr.forms import Labels, Output, Unit
+from faceattr.registry import API_VERSION
 from faceattr.types import Attribute, Classification, Crops, Estimate
 
-Reading: TypeAlias = Callable[[NDArray[np.uint8]], float | Mapping[str, float]]
+CropFunction: TypeAlias = Callable[[NDArray[np.uint8]], float | Mapping[str, float]]
 """One crop, (H, W, C) uint8, to a number, or to the probability of each label."""
 
 
 def function_analyzer(
     attribute: str,
     *,
+    output: Output,
     crop: CropSpec,
-    labels: Sequence[str] = (),
-    unit: str = "",
     refresh: float = 0.0,
-    contract: int = CONTRACT,
-) -> Callable[[Reading], type[Analyzer]]:
-    """Return a decorator that makes a function of one crop an analyzer class.
+    api_version: int = API_VERSION,
+) -> Callable[[CropFunction], type[Analyzer]]:
+    """Return a decorator that turns a function of one crop into an analyzer class.
 
     Args:
         attribute: As in `Analyzer`, like all the rest.
+        output: `Labels` if the function returns a probability for each, a `Unit` if it returns a
+            number.
         crop: Form of the crop that the function takes.
-        labels: Those that it gives probabilities of.
-        unit: That of the number that it gives instead.
-        refresh: Seconds between two looks at the same face on a stream.
-        contract: Number of the contract that it was made for.
+        refresh: Seconds between runs on the same face of a stream.
+        api_version: Version of the plugin API that it was written for.
 
     Raises:
-        OptionError: There are neither labels nor a unit, or both.
+        OptionError: The output is neither labels nor a unit.
     """
-    if bool(labels) == bool(unit):
-        raise OptionError(f"{attribute!r} needs labels or a unit, and not both")
+    if not isinstance(output, Labels | Unit):
+        raise OptionError(f"output of {attribute!r} is {output!r}; it can be Labels or a Unit")
 
-    def decorate(function: Reading) -> type[Analyzer]:
+    def decorate(function: CropFunction) -> type[Analyzer]:
         def predict(self: Analyzer, crops: Crops) -> Sequence[Attribute]:
-            return [_to_attribute(function(crop), unit) for crop in crops]
+            return [to_attribute(function(crop)) for crop in crops]
 
         declared: dict[str, Any] = {
             "attribute": attribute,
+            "output": output,
             "crop": crop,
-            "labels": tuple(labels),
-            "unit": unit,
             "refresh": refresh,
-            "contract": contract,
+            "api_version": api_version,
             "predict": predict,
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
         return type(function.__name__, (Analyzer,), declared)
 
+    def to_attribute(result: float | Mapping[str, float]) -> Attribute:
+        if isinstance(result, Mapping):
+            return Classification({label: float(score) for label, score in result.items()})
+        return Estimate(float(result), output.name if isinstance(output, Unit) else "")
+
     return decorate
-
-
-def _to_attribute(answer: float | Mapping[str, float], unit: str) -> Attribute:
-    if isinstance(answer, Mapping):
-        return Classification({label: float(score) for label, score in answer.items()})
-    return Estimate(float(answer), unit)

@@ -10,11 +10,10 @@ from faceattr.networks.formats.keras_file import read_keras
 
 
 class KerasAnalyzer(NetworkAnalyzer):
-    """Reads what a model says that Keras 3 has saved as a ``.keras`` file.
+    """Reads the output of a model that Keras 3 saved as a ``.keras`` file.
 
-    OpenVINO gets the model from Keras once, and needs neither Keras nor TensorFlow later. It
-    knows the layers of plain convolutional networks; with ``engine="tensorflow"`` Keras runs
-    any other.
+    The model is converted for OpenVINO once; later neither Keras nor TensorFlow is needed. The
+    conversion knows the layers of plain convolutional networks; ``engine="tensorflow"`` runs any.
     """
 
     def compile(self, path: Path, engine: Engine) -> Compiled:

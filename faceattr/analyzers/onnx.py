@@ -9,9 +9,9 @@ from faceattr.engines.base import Compiled, Engine
 
 
 class OnnxAnalyzer(NetworkAnalyzer):
-    """Reads what a network in an ONNX file says; OpenVINO runs it, nothing else is installed.
+    """Reads the output of a network in an ONNX file. OpenVINO runs it; no ONNX Runtime is needed.
 
-    The network takes pictures as (N, C, H, W) or (N, H, W, C), for any N or for N = 1.
+    The network takes images as (N, C, H, W) or (N, H, W, C), for any N or for N = 1.
     """
 
     def compile(self, path: Path, engine: Engine) -> Compiled:

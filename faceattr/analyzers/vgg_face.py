@@ -1,28 +1,26 @@
 """Age, gender and race by heads on VGG-Face, with the weights that deepface uses.
 
 Each published file holds a whole network. Those of age and gender were trained with VGG-Face
-frozen up to the last pooling layer: what is the same bytes is one trunk for all of them.
+frozen up to the last pooling layer, so these layers are the same bytes and make one trunk.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from faceattr.alignment import CropSpec
+from faceattr.analyzers.ages import to_age
 from faceattr.analyzers.base import HeadAnalyzer
-from faceattr.analyzers.readings import AGES, GENDERS, age_of, gender_of
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
+from faceattr.forms import Labels, Unit
+from faceattr.labels import GENDERS, NUM_AGES, RACES
 from faceattr.networks.architectures import vgg_face
 from faceattr.networks.graph import Network
 from faceattr.networks.published import deepface_urls, load_published, shared_part
-from faceattr.types import Attribute, Classification, Estimate, Features
+from faceattr.types import Attribute, Features, Trunk
 from faceattr.weights import GoogleDrive, Weights
 
 Color: TypeAlias = Literal["bgr", "rgb"]
@@ -57,27 +55,45 @@ RACE_VGG = Weights(
     card="models/vgg-face/README.md",
 )
 
-RACES = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
+TRUNK = "vgg-face"  # name of the one that age and gender share
+
+
+class VggFaceHead(HeadAnalyzer):
+    """A head of your own on the trunk that the published age and gender models share.
+
+    A subclass declares its attribute and defines `load_head`; its features are (N, 7, 7, 512)
+    float32, at least 0. Next to ``age-vgg`` or ``gender-vgg`` it costs only its head.
+    """
+
+    crop = CropSpec(size=(224, 224), color="bgr", mode="letterbox")
+    refresh = 5.0
+    weights = AGE_VGG
+
+    def load_trunk(self, engine: Engine) -> Trunk:
+        """See the base class."""
+        trunk, _ = trunk_and_head(AGE_VGG, NUM_AGES)
+        return Trunk(TRUNK, engine.compile(trunk))
 
 
 class VggFaceAnalyzer(HeadAnalyzer):
     """A published head on VGG-Face.
 
-    The defaults show faces as deepface does, so that its users get the answers they know. The
-    networks were trained with ``color="rgb", fit="stretch"``. Which of them is right more often
-    has not been measured here.
+    By default crops are made as deepface makes them, so that its users get the results they
+    know. The networks were trained with ``color="rgb", fit="stretch"``. Which of the two is
+    right more often has not been measured here.
 
     Args:
         color: Order of the channels of the crops.
         fit: How the face's box fills the crop, as in `CropSpec`.
 
     Raises:
-        OptionError: An argument is another word.
+        OptionError: An argument has another value.
     """
 
     refresh = 5.0
     weights: ClassVar[Weights]
     num_classes: ClassVar[int]
+    trunk_name: ClassVar[str] = TRUNK
 
     def __init__(self, *, color: Color = "bgr", fit: Fit = "letterbox") -> None:
         if color not in get_args(Color):
@@ -86,76 +102,47 @@ class VggFaceAnalyzer(HeadAnalyzer):
             raise OptionError(f"fit is {fit!r}; it can be 'letterbox' or 'stretch'")
         self.crop = CropSpec(size=(224, 224), color=color, mode=fit)
 
-    def load(self, engine: Engine) -> None:
+    def load_trunk(self, engine: Engine) -> Trunk:
         """See the base class."""
-        trunk, head = trunk_and_head(self.weights, self.num_classes)
-        self.trunk = engine.compile(trunk)
-        self._head = engine.compile(head)
+        trunk, _ = trunk_and_head(self.weights, self.num_classes)
+        return Trunk(self.trunk_name, engine.compile(trunk))
 
-    def predict_from(self, features: Features) -> Sequence[Attribute]:
+    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
         """See the base class."""
-        return [self.read(scores) for scores in self._head(features)]
-
-    @abstractmethod
-    def read(self, scores: NDArray[np.float32]) -> Attribute:
-        """Return what the (C,) probabilities say."""
-
-
-class VggFaceHead(HeadAnalyzer):
-    """A head of your own on the trunk that the published age and gender models have in common.
-
-    A subclass declares its attribute and reads it off the features in `predict_from`, which are
-    (N, 7, 7, 512) float32, at least 0. What it has to load itself, it loads in its `load` after
-    this one. Asked for together with ``age-vgg`` or ``gender-vgg``, it costs only its head.
-    """
-
-    crop = CropSpec(size=(224, 224), color="bgr", mode="letterbox")
-    refresh = 5.0
-    weights = AGE_VGG
-
-    def load(self, engine: Engine) -> None:
-        """See the base class."""
-        trunk, _ = trunk_and_head(AGE_VGG, len(AGES))
-        self.trunk = engine.compile(trunk)
+        _, head = trunk_and_head(self.weights, self.num_classes)
+        scores = engine.compile(head)
+        if isinstance(self.output, Labels):
+            classify = self.output.classify
+            return lambda features: [classify(row) for row in scores(features)]
+        return lambda features: [to_age(row) for row in scores(features)]
 
 
 class AgeVggAnalyzer(VggFaceAnalyzer):
     """Apparent age in years, by the VGG-Face model of deepface."""
 
     attribute = "age"
-    unit = "years"
+    output = Unit("years")
     weights = AGE_VGG
-    num_classes = len(AGES)
-
-    def read(self, scores: NDArray[np.float32]) -> Estimate:
-        """See the base class."""
-        return age_of(scores)
+    num_classes = NUM_AGES
 
 
 class GenderVggAnalyzer(VggFaceAnalyzer):
     """Woman or man, by the VGG-Face model of deepface."""
 
     attribute = "gender"
-    labels = GENDERS
+    output = Labels(GENDERS)
     weights = GENDER_VGG
     num_classes = len(GENDERS)
 
-    def read(self, scores: NDArray[np.float32]) -> Classification:
-        """See the base class."""
-        return gender_of(scores)
-
 
 class RaceVggAnalyzer(VggFaceAnalyzer):
-    """Six groups of looks, by the VGG-Face model of deepface."""
+    """Six perceived-race categories, by the VGG-Face model of deepface."""
 
     attribute = "race"
-    labels = RACES
+    output = Labels(RACES)
     weights = RACE_VGG
     num_classes = len(RACES)
-
-    def read(self, scores: NDArray[np.float32]) -> Classification:
-        """See the base class."""
-        return Classification(dict(zip(RACES, scores.tolist(), strict=True)))
+    trunk_name = "vgg-face-race"  # trained apart from the other two
 
 
 def trunk_and_head(weights: Weights, num_classes: int) -> tuple[Network, Network]:
@@ -168,7 +155,7 @@ def trunk_and_head(weights: Weights, num_classes: int) -> tuple[Network, Network
         num_classes: Number of probabilities that the head gives.
 
     Raises:
-        WeightsError: The file cannot be had, is damaged or made for another graph.
+        WeightsError: The file is missing, damaged or made for another graph.
     """
     name = weights.filename.removesuffix(".h5")
     whole = load_published(name, vgg_face.vgg_face(num_classes), weights)

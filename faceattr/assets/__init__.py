@@ -1,1 +1,1 @@
-"""The small weights that come with faceattr."""
+"""The small weights and the font that come with faceattr."""

@@ -1,4 +1,4 @@
-"""What a plugin says of itself, where it comes from, and what it costs on this machine."""
+"""What a plugin declares, where it comes from, and what it costs on this machine."""
 
 from __future__ import annotations
 
@@ -12,52 +12,51 @@ import numpy as np
 from faceattr.alignment import CropSpec
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.declaration import check_declaration
+from faceattr.analyzers.loaded import LoadedAnalyzer
 from faceattr.detectors import detectors
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.engines import create_engine
 from faceattr.engines.base import Engine
-from faceattr.errors import FaceattrError, PluginError, UnknownNameError, describe_unknown
-from faceattr.registry import FIRST_CONTRACT, Registry
+from faceattr.errors import FaceattrError, UnknownNameError, describe_unknown
+from faceattr.registry import API_VERSION, Registry
+from faceattr.types import CropBatch, CropGeometry
 from faceattr.weights import Weights, find
 
-SECONDS = 0.5  # for which a cost is measured, at least
-MANY = 16  # faces at once
-PICTURE = (480, 640)  # px
+MIN_SECONDS = 0.5  # for which a cost is measured
+NUM_FACES = 16  # that are read together
+IMAGE_SIZE = (480, 640)  # height and width in pixels
 
 Row = tuple[str, str]
-"""What is told, and what there is to tell."""
+"""A heading, and what there is to say under it."""
 
 
-def describe(name: str, *, engine: str | None = None, precision: str | None = None) -> list[Row]:
-    """Return all there is to know of the analyzer or detector of that name.
+def describe(name: str, engine: Engine | None = None) -> list[Row]:
+    """Return what there is to know about an analyzer or detector.
 
-    What it costs is measured, if its weights are here; nothing is downloaded.
+    Its cost is measured, if its weights are here; nothing is downloaded.
 
     Args:
-        name: As `faceattr list` has it.
-        engine: As in `Pipeline`.
-        precision: As in `Pipeline`.
+        name: As `faceattr list` shows it.
+        engine: Runs its networks; None for the default engine.
 
     Raises:
         UnknownNameError: Nothing has that name; the message suggests the nearest.
         FaceattrError: The plugin cannot be used.
     """
-    runner = create_engine(engine, precision=precision)
+    engine = engine or create_engine()
     if name not in analyzers and name not in detectors:
         known = [*analyzers, *detectors]
         raise UnknownNameError(describe_unknown("analyzer or detector", name, known))
-    try:
-        if name in analyzers:
-            return list(_describe_analyzer(analyzers.create(name), name, runner))
-        return list(_describe_detector(detectors.create(name), name, runner))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, FaceattrError):
-            raise
-        raise PluginError(f"{name} does not declare what it should: {error}") from error
+    if name in detectors and name not in analyzers:
+        return list(_describe_detector(detectors.create(name), name, engine))
+    analyzer = analyzers.create(name)
+    check_declaration(analyzer, name)
+    return list(_describe_analyzer(analyzer, name, engine))
 
 
 def weights_of(plugin: object) -> tuple[Weights, ...]:
-    """Return the files that a plugin, or its class, downloads; maybe none."""
+    """Return the files that a plugin or its class downloads; maybe none."""
     declared = getattr(plugin, "weights", None)
     files = declared if isinstance(declared, tuple) else (declared,)
     return tuple(file for file in files if isinstance(file, Weights))
@@ -65,29 +64,27 @@ def weights_of(plugin: object) -> tuple[Weights, ...]:
 
 def _describe_analyzer(analyzer: Analyzer, name: str, engine: Engine) -> Iterator[Row]:
     yield "analyzer", _summary(analyzer)
-    if analyzer.labels:
-        yield "reads", f"{analyzer.attribute}: {', '.join(analyzer.labels)}"
-    else:
-        unit = f"in {analyzer.unit}" if analyzer.unit else "it declares neither labels nor unit"
-        yield "reads", f"{analyzer.attribute}, {unit}"
+    yield "reads", f"{analyzer.attribute}: {analyzer.output}"
     yield "from crops of", _describe_crop(analyzer.crop)
     yield from _describe_weights(analyzer)
     yield from _describe_source(analyzers, name)
     refresh = analyzer.refresh
-    yield "on streams", f"looks at a face every {refresh:g} s" if refresh else "looks at each frame"
-    yield "cost here", _cost(analyzer, engine, lambda: _time_analyzer(analyzer))
+    yield "on streams", f"runs every {refresh:g} s on a face" if refresh else "runs on every frame"
+    yield "cost here", _cost(analyzer, lambda: _time_analyzer(analyzer, engine))
 
 
 def _describe_detector(detector: Detector, name: str, engine: Engine) -> Iterator[Row]:
     yield "detector", _summary(detector)
-    yield "threshold", f"{detector.threshold:g}, unless another is given"
+    yield "threshold", f"{resolve_search(detector, None).threshold:g}, unless another is given"
     yield from _describe_weights(detector)
     yield from _describe_source(detectors, name)
-    yield "cost here", _cost(detector, engine, lambda: _time_detector(detector))
+    yield "cost here", _cost(detector, lambda: _time_detector(detector, engine))
 
 
 def _summary(plugin: object) -> str:
-    return (inspect.getdoc(type(plugin)) or "says nothing of itself").partition("\n\n")[0]
+    """Return the first paragraph of a plugin's docstring, in one line."""
+    documented = (inspect.getdoc(type(plugin)) or "has no description").partition("\n\n")[0]
+    return " ".join(documented.split())
 
 
 def _describe_crop(crop: CropSpec) -> str:
@@ -117,50 +114,56 @@ def _describe_weights(plugin: Analyzer | Detector) -> Iterator[Row]:
 
 def _describe_source(registry: Registry[Any], name: str) -> Iterator[Row]:
     plugin = registry.get(name)
-    yield "from", f"{registry.origin(name)}, as {plugin.__module__}.{plugin.__qualname__}"
-    yield "contract", str(getattr(plugin, "contract", FIRST_CONTRACT))
+    yield "from", f"{registry.provider(name)}, as {plugin.__module__}.{plugin.__qualname__}"
+    yield "api version", str(getattr(plugin, "api_version", API_VERSION))
 
 
-def _cost(plugin: Analyzer | Detector, engine: Engine, measure: Callable[[], str]) -> str:
-    """Return what loading and working take, or why that cannot be known."""
+def _cost(plugin: Analyzer | Detector, measure: Callable[[], str]) -> str:
+    """Return what loading and running the plugin take, or why that is not known."""
     if not all(map(find, weights_of(plugin))):
         return "not known before its weights are here"
     try:
-        start = time.perf_counter()
-        plugin.load(engine)
-        ready = time.perf_counter() - start
-        return f"{measure()}; ready in {ready:.2f} s"
+        return measure()
     except FaceattrError as error:
         return f"cannot be measured: {error}"
-    except Exception as error:  # a plugin may fail in any way
-        return f"cannot be measured: {type(error).__name__}: {error}"
 
 
-def _time_analyzer(analyzer: Analyzer) -> str:
+def _time_analyzer(analyzer: Analyzer, engine: Engine) -> str:
+    start = time.perf_counter()
+    loaded = LoadedAnalyzer(analyzer, engine, {})
+    ready = time.perf_counter() - start
     spec = analyzer.crop
     rng = np.random.default_rng(0)
-    crops = rng.integers(0, 256, (MANY, *spec.size, spec.channels), np.uint8)
-    alone = _seconds(lambda: analyzer.predict(crops[:1]))
-    together = _seconds(lambda: analyzer.predict(crops)) / MANY
-    return f"{_words(alone)} for one face, {_words(together)} each for {MANY} together"
+    crops = rng.integers(0, 256, (NUM_FACES, *spec.size, spec.channels), np.uint8)
+    geometry = [CropGeometry()] * NUM_FACES
+    alone = _seconds(lambda: loaded.read(CropBatch(crops[:1], geometry[:1])))
+    together = _seconds(lambda: loaded.read(CropBatch(crops, geometry))) / NUM_FACES
+    return (
+        f"{_in_ms(alone)} for one face, {_in_ms(together)} each for {NUM_FACES} together; "
+        f"ready in {ready:.2f} s"
+    )
 
 
-def _time_detector(detector: Detector) -> str:
-    picture = np.full((*PICTURE, 3), 128, np.uint8)
-    height, width = PICTURE
-    return f"{_words(_seconds(lambda: detector.detect(picture)))} for {width}×{height} px of nobody"
+def _time_detector(detector: Detector, engine: Engine) -> str:
+    start = time.perf_counter()
+    loaded = LoadedDetector(detector, engine)
+    ready = time.perf_counter() - start
+    height, width = IMAGE_SIZE
+    image = np.full((height, width, 3), 128, np.uint8)
+    alone = _seconds(lambda: loaded.detect(image))
+    return f"{_in_ms(alone)} for {width}×{height} pixels without a face; ready in {ready:.2f} s"
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Return the median time that the work takes."""
-    work()  # the first time takes longer
+    """Return the median time of a run; the first one, which takes longer, does not count."""
+    work()
     times: list[float] = []
-    while sum(times) < SECONDS:
+    while sum(times) < MIN_SECONDS:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
     return float(np.median(times))
 
 
-def _words(seconds: float) -> str:
+def _in_ms(seconds: float) -> str:
     return f"{seconds * 1000:.3g} ms"

@@ -19,5 +19,3 @@ detectors: Registry[Detector] = Registry(
     },
     base=Detector,
 )
-
-register = detectors.register

@@ -8,33 +8,33 @@ from pathlib import Path
 import cv2
 import cv2.data
 
-from faceattr.detectors.base import Detector
-from faceattr.detectors.calibration import Framing, Logistic
+from faceattr.detectors.base import Detector, Finder, Search
+from faceattr.detectors.calibration import BoxOffset, Logistic
 from faceattr.detectors.scales import resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError
 from faceattr.types import BGRImage, Detection
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SMALLEST_FACE = 24.0  # px, the window of the cascade, and by little more as high
-MOST_PIXELS = 1_000_000  # of the picture that is searched, where min_face is not given
+SMALLEST_FACE = 24.0  # pixels; the cascade's window is as wide, and hardly higher
+MAX_PIXELS = 1_000_000  # of the image that is searched, if min_face is not given
 SCALE_STEP = 1.1  # between two sizes of the window
-MIN_NEIGHBORS = 3  # windows that must agree on a face
-SCORES = Logistic(even=3.7, slope=0.84)  # of the sum of the last stage
-FRAMING = Framing(right=0.0, down=0.02, wider=0.795, higher=1.03)
+MIN_NEIGHBORS = 3  # overlapping windows that make a face
+SCORES = Logistic(midpoint=3.7, slope=0.84)  # of the sum of the last stage
+BOX = BoxOffset(x=0.0, y=0.02, width=0.795, height=1.03)
 
 
 class HaarDetector(Detector):
-    """Haar cascade of frontal faces; quick, no landmarks.
+    """Haar cascade of frontal faces; fast, no landmarks.
 
-    The confidence is the cascade's score through a logistic curve, so it grows with
+    The confidence is the cascade's score through a logistic curve, so that it grows with
     certainty.
 
     Reference: Viola and Jones, Rapid object detection using a boosted cascade of simple
     features, CVPR 2001.
     """
 
-    def load(self, engine: Engine) -> None:
+    def load(self, engine: Engine) -> Finder:
         """See the base class."""
         path = Path(cv2.data.haarcascades) / CASCADE
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
@@ -42,41 +42,45 @@ class HaarDetector(Detector):
                 f"OpenCV {cv2.__version__} comes without {CASCADE}; "
                 "pip install 'opencv-python>=4.12,<5'"
             )
-        self._windows = _Windows(path)
+        return _HaarFinder(path)
 
-    def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
-        """See the base class."""
-        scale = _search_scale(image.shape, min_face)
+
+class _HaarFinder:
+    def __init__(self, path: Path) -> None:
+        self._cascade = _Cascade(path)
+
+    def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
+        scale = _search_scale(image.shape, search.min_face)
         level = cv2.cvtColor(resize(image, scale), cv2.COLOR_BGR2GRAY)
         if min(level.shape) < SMALLEST_FACE:
             return []
-        smallest = round(max(SMALLEST_FACE, (min_face or 0) * scale))
-        boxes, _, scores = self._windows.cascade.detectMultiScale3(
+        min_size = round(max(SMALLEST_FACE, (search.min_face or 0) * scale))
+        boxes, _, scores = self._cascade.classifier.detectMultiScale3(
             level,
             scaleFactor=SCALE_STEP,
             minNeighbors=MIN_NEIGHBORS,
-            minSize=(smallest, smallest),
+            minSize=(min_size, min_size),
             outputRejectLevels=True,
         )
         return [
             Detection(
-                FRAMING.apply((x / scale, y / scale, (x + width) / scale, (y + height) / scale)),
+                BOX.apply((x / scale, y / scale, (x + width) / scale, (y + height) / scale)),
                 SCORES.confidence(score),
             )
             for (x, y, width, height), score in zip(boxes, scores, strict=True)
         ]
 
 
-class _Windows(threading.local):
-    """OpenCV's cascade, which keeps a picture's state in it: one for each thread."""
+class _Cascade(threading.local):
+    """OpenCV's cascade; it holds the state of a search, so each thread has its own."""
 
     def __init__(self, path: Path) -> None:
-        self.cascade = cv2.CascadeClassifier(str(path))
+        self.classifier = cv2.CascadeClassifier(str(path))
 
 
 def _search_scale(shape: tuple[int, ...], min_face: float | None) -> float:
-    """Return how much to scale a picture of that height and width before it is searched."""
+    """Return the scale at which to search an image of that height and width."""
     if min_face is not None:
         return scale_to(SMALLEST_FACE, shape, min_face)
     height, width = shape[:2]
-    return float(min(1.0, (MOST_PIXELS / (height * width)) ** 0.5))
+    return float(min(1.0, (MAX_PIXELS / (height * width)) ** 0.5))

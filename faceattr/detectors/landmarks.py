@@ -1,4 +1,4 @@
-"""Landmarks for faces whose detector gives none: MTCNN's last network looks at their boxes."""
+"""Landmarks for faces whose detector gives none, by MTCNN's last network."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec, crop_faces
 from faceattr.boxes import Boxes
-from faceattr.detectors.mtcnn import weights as networks
-from faceattr.detectors.mtcnn.detector import moved, place_landmarks, squared
+from faceattr.detectors.mtcnn.stages import apply_offsets, place_landmarks, to_squares
+from faceattr.detectors.mtcnn.weights import read_network
 from faceattr.engines.base import Compiled, Engine
 from faceattr.types import BGRImage, Detection
 
 CROP = CropSpec(size=(48, 48), mode="box")
+NUM_RUNS = 2  # the first only moves the boxes, so that it hardly matters how they were drawn
 
 
 class LandmarkFinder:
-    """Completes what detectors find. Nothing is loaded until a face needs it.
+    """Completes detections. Nothing is loaded until a face needs it.
 
-    The landmarks are 0.03 of the distance between the eyes from those that MTCNN finds by
-    itself (median, whichever detector drew the box), which is as far as a resampled picture
-    moves its own.
+    The landmarks are 0.03 of the distance between the eyes from those that MTCNN itself finds
+    (median, for the boxes of any detector), which is as far as resampling an image moves its own.
 
     Args:
-        engine: What runs the network.
+        engine: Runs the network.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -38,23 +38,20 @@ class LandmarkFinder:
         bare = [one for one in detections if one.landmarks is None]
         if not bare:
             return list(detections)
-        landmarks = iter(self._look_twice(image, np.array([one.bbox for one in bare])))
+        landmarks = iter(self._find(image, np.array([one.bbox for one in bare])))
         return [
             one if one.landmarks is not None else replace(one, landmarks=next(landmarks))
             for one in detections
         ]
 
-    def _look_twice(self, image: BGRImage, boxes: Boxes) -> NDArray[np.float32]:
-        """Return (N, 5, 2) landmarks; the first look only moves the boxes.
-
-        So it hardly matters how they were drawn.
-        """
-        for _ in range(2):
+    def _find(self, image: BGRImage, boxes: Boxes) -> NDArray[np.float32]:
+        """Return (N, 5, 2) landmarks."""
+        for _ in range(NUM_RUNS):
             crops = crop_faces(image, [Detection(tuple(box), 1.0) for box in boxes.tolist()], CROP)
-            squares, answer = squared(boxes), self._onet(crops)
-            boxes = moved(squares, answer[:, 2:6])
-        return place_landmarks(squares, answer[:, 6:])
+            squares, output = to_squares(boxes), self._onet(crops)
+            boxes = apply_offsets(squares, output[:, 2:6])
+        return place_landmarks(squares, output[:, 6:])
 
     @cached_property
     def _onet(self) -> Compiled:
-        return self._engine.compile(networks.read("onet"), precision="f32")
+        return self._engine.compile(read_network("onet"), precision="f32")

@@ -1,4 +1,4 @@
-"""A picture at several scales, for networks that see faces of some sizes only."""
+"""Levels of an image, for networks that find faces of some sizes only."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import cv2
 
 from faceattr.types import BBox, BGRImage
 
-MOST_PIXELS_ASKED = 32_000_000  # of a level, however small the faces asked for; takes ssd 3 GB
+MAX_PIXELS_ASKED = 32_000_000  # of a level, for however small a face; ssd takes 3 GB
 
 
 class Level(NamedTuple):
-    """A scale at which a picture is searched, and what it is searched for.
+    """A scale at which an image is searched, and the sizes of the faces it reports.
 
     Attributes:
-        scale: Size of the level as a share of the picture's.
-        smallest: Longer side of the smallest box to report, in px of the picture.
+        scale: Size of the level as a share of the image's.
+        smallest: Longer side of the smallest box to report, in pixels of the image.
         largest: The same of the largest.
     """
 
@@ -26,24 +26,24 @@ class Level(NamedTuple):
     largest: float
 
     def reports(self, bbox: BBox) -> bool:
-        """Return whether a face of this size is this level's to report."""
+        """Return whether this level reports faces of that size."""
         return self.smallest <= max(bbox[2] - bbox[0], bbox[3] - bbox[1]) < self.largest
 
 
 def scale_to(
-    smallest: float, shape: tuple[int, ...], min_face: float, most_pixels: float = MOST_PIXELS_ASKED
+    smallest: float, shape: tuple[int, ...], min_face: float, max_pixels: float = MAX_PIXELS_ASKED
 ) -> float:
-    """Return the scale at which the smallest face asked for is as large as a network needs.
+    """Return the scale at which the smallest face is as large as a network needs.
 
     Args:
-        smallest: What the network needs, in px.
-        shape: Height and width of the picture in px.
-        min_face: Smallest face to look for, in px of the picture. Faces that would need a level
-            of more than `most_pixels` are not looked for: tiles find them.
-        most_pixels: Of a level.
+        smallest: Smallest face that the network finds, in pixels.
+        shape: Height and width of the image in pixels.
+        min_face: Smallest face to find, in pixels of the image. Faces that would need a level of
+            more than `max_pixels` are left to tiles.
+        max_pixels: Limit on the size of a level.
     """
     height, width = shape[:2]
-    return min(smallest / min_face, math.sqrt(most_pixels / (height * width)))
+    return min(smallest / min_face, math.sqrt(max_pixels / (height * width)))
 
 
 def levels(
@@ -57,12 +57,12 @@ def levels(
     """Return the levels that together find faces of all sizes, the finest first.
 
     Args:
-        shape: Height and width of the picture in px.
+        shape: Height and width of the image in pixels.
         finest: Scale at which the smallest face is large enough.
-        step: Scale of each level against the next.
-        last_side: Longer side of the last level in px.
-        good_sizes: Smallest and largest box in px of a level that the network is good at.
-            The first level reports smaller ones too, the last one larger ones.
+        step: Scale of each level relative to the next.
+        last_side: Longer side of the last level in pixels.
+        good_sizes: Smallest and largest box that the network finds well, in pixels of a level.
+            The first level reports smaller boxes too, the last one larger boxes.
     """
     last = last_side / max(shape[:2])
     count = max(0, math.ceil(math.log(finest / last, step)))
@@ -73,7 +73,7 @@ def levels(
 
 
 def resize(image: BGRImage, scale: float) -> BGRImage:
-    """Return the image at that scale, at least one px wide and high."""
+    """Return the image at that scale, at least one pixel wide and high."""
     height, width = image.shape[:2]
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.detectors.scales import levels, resize, scale_to
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
@@ -40,13 +40,13 @@ SSD_GRAPH = Weights(
     card="models/detectors/README.md",
 )
 
-SIDE = 300  # px of the square pictures that the network was trained on
-SIDE_STEP = 64  # px; by multiples of it more, sides are halved and padded inside as 300 is
-MEAN_BGR = (104, 177, 123)  # of the training pictures
-SMALLEST_FACE = 20.0  # px of a level
-GOOD_SIZES = (SMALLEST_FACE, 180.0)  # px of a level; boxes of larger faces need a side of 300
+SIDE = 300  # pixels; side of the square images that the network was trained on
+SIDE_STEP = 64  # pixels; longer by a multiple of it, a side is halved and padded as 300 is
+MEAN_BGR = (104, 177, 123)  # of the training images
+SMALLEST_FACE = 20.0  # pixels of a level
+GOOD_SIZES = (SMALLEST_FACE, 180.0)  # pixels of a level; boxes of larger faces need a side of 300
 STEP = 4.0  # between two levels
-LONGER_SIDE = 2 * SIDE  # px of the first level, where min_face is not given
+LONGER_SIDE = 2 * SIDE  # pixels of the first level, if min_face is not given
 
 
 class SsdDetector(Detector):
@@ -57,48 +57,47 @@ class SsdDetector(Detector):
 
     weights = (SSD, SSD_GRAPH)
 
-    def load(self, engine: Engine) -> None:
+    def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        self._network = _Network(*map(fetch, self.weights))
+        return _SsdFinder(*map(fetch, self.weights))
 
-    def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
-        """See the base class."""
-        if min_face is None:
+
+class _SsdFinder:
+    def __init__(self, weights: Path, graph: Path) -> None:
+        self._network = _Network(weights, graph)
+
+    def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
+        if search.min_face is None:
             finest = LONGER_SIDE / max(image.shape[:2])
         else:
-            finest = scale_to(SMALLEST_FACE, image.shape, min_face)
-        return [
-            detection
-            for level in levels(
-                image.shape, finest, step=STEP, last_side=SIDE, good_sizes=GOOD_SIZES
-            )
-            for row in self._network(_padded(resize(image, level.scale)))
-            if level.reports((detection := _detection(row, level.scale)).bbox)
-        ]
+            finest = scale_to(SMALLEST_FACE, image.shape, search.min_face)
+        found = []
+        for level in levels(image.shape, finest, step=STEP, last_side=SIDE, good_sizes=GOOD_SIZES):
+            for row in self._network(_pad(resize(image, level.scale))):
+                x1, y1, x2, y2 = (row[1:] / level.scale).tolist()
+                is_box = x1 < x2 and y1 < y2  # rows that hold no detection are all zero
+                if is_box and level.reports((x1, y1, x2, y2)):
+                    found.append(Detection((x1, y1, x2, y2), float(row[0])))
+        return found
 
 
 class _Network(threading.local):
-    """The network, which keeps a picture's state in it: one for each thread."""
+    """The network; OpenCV keeps an image's state in it, so each thread has its own."""
 
     def __init__(self, weights: Path, graph: Path) -> None:
         self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
 
     def __call__(self, image: BGRImage) -> NDArray[np.float64]:
-        """Return (N, 5): score; x1, y1, x2, y2 in px."""
+        """Return (N, 5): score; x1, y1, x2, y2 in pixels."""
         height, width = image.shape[:2]
         self._net.setInput(cv2.dnn.blobFromImage(image, mean=MEAN_BGR))
         rows = self._net.forward()[0, 0, :, 2:]
         return rows * np.array([1, width, height, width, height])
 
 
-def _padded(image: BGRImage) -> BGRImage:
-    """Return the image with a margin below and to the right, so that the sides suit the network."""
+def _pad(image: BGRImage) -> BGRImage:
+    """Add a margin below and on the right, so that both sides suit the network."""
     below, right = (
         SIDE - side if side < SIDE else (SIDE - side) % SIDE_STEP for side in image.shape[:2]
     )
     return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=MEAN_BGR)
-
-
-def _detection(row: NDArray[np.float64], scale: float) -> Detection:
-    x1, y1, x2, y2 = (row[1:] / scale).tolist()
-    return Detection((x1, y1, x2, y2), float(row[0]))

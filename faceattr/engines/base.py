@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +32,15 @@ class Engine(ABC):
     """
 
     _compiled: ClassVar[WeakValueDictionary[Any, Compiled]] = WeakValueDictionary()
+    _compiling: ClassVar[threading.RLock] = threading.RLock()
 
     def __init__(self, *, precision: Precision = "auto", threads: int | None = None) -> None:
         self.precision = precision
         self.threads = threads
+
+    def __repr__(self) -> str:
+        threads = "" if self.threads is None else f" threads={self.threads}"
+        return f"<{type(self).__name__} precision={self.precision!r}{threads}>"
 
     def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
         """Return a function that runs the network on a batch of at least one.
@@ -52,10 +59,12 @@ class Engine(ABC):
         precision = precision or self.precision
         if network.identity is None:
             return self.build(network, precision)
-        key = type(self), self.threads, precision, network.identity
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            compiled = self._compiled[key] = self.build(network, precision)
+        # a forked child cannot use the threads behind what its parent compiled
+        key = os.getpid(), type(self), self.threads, precision, network.identity
+        with self._compiling:
+            compiled = self._compiled.get(key)
+            if compiled is None:
+                compiled = self._compiled[key] = self.build(network, precision)
         return compiled
 
     def compile_onnx(self, path: Path) -> Compiled:
@@ -75,3 +84,12 @@ class Engine(ABC):
     @abstractmethod
     def build(self, network: Network, precision: Precision) -> Compiled:
         """Return a new function that runs the network, as `compile` promises it."""
+
+
+def _renew_lock() -> None:
+    """Replace the lock in a forked child: another thread of the parent may have held it."""
+    Engine._compiling = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)

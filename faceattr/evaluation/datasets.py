@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from faceattr.errors import OptionError, describe_unknown
 from faceattr.images import ImageSource, find_images
+from faceattr.labels import EMOTIONS, GENDERS
 
 GroundTruth: TypeAlias = Sequence[str | float | None]
 """The true label or number of each image; None where it is unknown."""
 
-FER_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FER_COLUMNS = ("emotion", "pixels", "Usage")  # of FER2013's CSV file
 FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)  # column of each of these labels in the FER+ votes
 UTKFACE_SPLITS = ("train", "validation")
-UTKFACE_GENDERS = ("man", "woman")  # in the order of its codes
+UTKFACE_GENDERS = GENDERS[::-1]  # in the order of its codes
 UTKFACE_RACES = ("white", "black", "asian", "indian", "others")
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_")  # age_gender_race_date.jpg
 
@@ -159,7 +159,7 @@ def _read_fer_csv(
         return LabelledSet(
             path.name,
             [_to_image(row[pixels]) for row in chosen],
-            {"fer2013": [FER_LABELS[int(row[emotion])] for row in chosen]},
+            {"fer2013": [EMOTIONS[int(row[emotion])] for row in chosen]},
             are_crops=True,
         )
     except (IndexError, OverflowError, ValueError) as error:
@@ -195,8 +195,8 @@ def _read_fer_npz(
         path.name,
         list(arrays["images"][chosen]),
         {
-            "fer2013": [FER_LABELS[index] for index in arrays["label"][chosen]],
-            "ferplus": [FER_LABELS[index] if index >= 0 else None for index in majority],
+            "fer2013": [EMOTIONS[index] for index in arrays["label"][chosen]],
+            "ferplus": [EMOTIONS[index] if index >= 0 else None for index in majority],
         },
         are_crops=True,
     )

@@ -13,14 +13,14 @@ import numpy as np
 from faceattr.errors import OptionError, describe_unknown
 from faceattr.evaluation.datasets import GroundTruth, LabelledSet
 from faceattr.evaluation.metrics import Report, report_classes, report_estimates
-from faceattr.labels import LabelChoice, to_groups
+from faceattr.forms import Labels
+from faceattr.labels import OTHER, LabelChoice, to_groups
 from faceattr.pipeline import Pipeline
 from faceattr.types import Attribute, Classification, Estimate
 
 logger = logging.getLogger(__name__)
 
 BATCH = 64  # crops that go through an analyzer at once
-OTHER = "other"  # label of what is in none of the groups of labels
 
 Answer: TypeAlias = Attribute | None
 """What was read from an image; None if no face was found in it."""
@@ -114,9 +114,10 @@ def evaluate(
     Raises:
         OptionError: The ground truth does not fit the answers, or there is nothing to compare.
     """
-    (anybody,) = pipeline.analyze_crops([np.full((8, 8), 128)])
+    output = pipeline.outputs[attribute]
+    declared = output.names if isinstance(output, Labels) else None
     for ground_truth in data.ground_truth.values():  # fail before the work, which may take long
-        _to_targets(ground_truth, _labels_of(anybody[attribute]), labels, data.name)
+        _to_targets(ground_truth, declared, labels, data.name)
     return score(list(progress(answer_each(pipeline, data, attribute))), data, labels=labels)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
+
+from faceattr.errors import EngineError
 
 if TYPE_CHECKING:
     import keras
@@ -59,6 +61,18 @@ class Network:
         if self.digest is None:
             return None
         return hashlib.sha256(f"{self.layers}{self.digest}".encode()).hexdigest()
+
+
+def up_to(network: Network, layer: str) -> Network:
+    """Return the network whose output is that of one of its layers.
+
+    Raises:
+        EngineError: There is no such layer.
+    """
+    names = [one.name for one in network.layers]
+    if layer not in names:
+        raise EngineError(f"{network.name!r} has no layer {layer!r}; it has {', '.join(names)}")
+    return replace(network, layers=network.layers[: names.index(layer) + 1])
 
 
 def sequential(shape: tuple[int | None, ...], *layers: Layer) -> tuple[Layer, ...]:

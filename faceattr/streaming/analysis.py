@@ -1,4 +1,4 @@
-"""Frames to faces over time: who is who, and what is known of each."""
+"""Frames to faces over time: who is who, and what is known about each."""
 
 from __future__ import annotations
 
@@ -6,290 +6,276 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from itertools import islice, repeat
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from faceattr.analyzers.base import Analyzer
-from faceattr.detectors import detectors
-from faceattr.detectors.base import Detector
-from faceattr.errors import OptionError
-from faceattr.labels import LabelChoice
-from faceattr.pipeline import Pipeline
+from faceattr.options import AUTO, Actions, StreamOptions
+from faceattr.outputs import Outputs
+from faceattr.pipeline import Pipeline, uncertain_of
 from faceattr.streaming.background import Worker
+from faceattr.streaming.quality import face_quality
 from faceattr.streaming.schedule import Schedule, choose_refresh
 from faceattr.streaming.sinks import Sink
-from faceattr.streaming.smoothing import Averages, rate
+from faceattr.streaming.smoothing import Averages
 from faceattr.streaming.sources import Source, thin_out
 from faceattr.streaming.tracking import IouTracker
 from faceattr.types import Attribute, Detection, Face, Frame
 
-Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
-"""Frames with their faces, most confident first; to be closed, as by reading it to its end."""
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
 
-AUTO = "auto"  # for what is done as often as the budget allows
-FAINT = 0.75  # of the confidence that starts a track is enough to continue one
-FEW_LOOKS = 2  # after which the answer of a heavy analyzer counts half
+    from faceattr.options import StreamKeywords
+
+Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
+"""Frames with their faces, most confident first; close it, or read it to its end."""
+
+LOW_CONFIDENCE = 0.75  # of the confidence that starts a track is enough to continue one
+MIN_RUNS = 2  # runs of a slow analyzer after which its result counts half
 
 
 class LiveAnalysis:
-    """Follows the faces of one stream, and lets each analyzer look at each when it is due.
+    """Follows the faces of one stream, and runs each analyzer on each face when it is due.
 
-    Light analyzers look at every face in every frame. Heavy ones, those with a `refresh`, look
-    at a face once it was seen in `frame_threshold` frames in a row; then their answer stands
-    for `time_threshold` seconds.
+    Fast analyzers run on every face in every frame. Slow ones, those with a `refresh`, run on a
+    face that was seen in `frame_threshold` frames in a row; their result then stands for a while.
 
     Args:
-        actions: Names of analyzers, or analyzers; none of them to follow faces only.
-        detector: Name of a detector, or a detector.
-        freeze: ``"face"`` as above; ``"frame"`` to treat all analyzers as heavy, and to hold
-            the picture while their answer stands; ``"off"`` to treat all as light, without
-            smoothing.
-        frame_threshold: Frames in a row before a heavy analyzer looks at a face.
-        time_threshold: Seconds between two of its looks; None for each analyzer's `refresh`.
-        refresh: The same for single attributes, as in ``{"age": 2.0}``; 0 makes one light.
-        smoothing: Seconds after which an answer counts half in the average that is given,
-            or two looks of a heavy analyzer; 0 to give the last answer as it is.
-        detect_every: Look for faces in every n-th frame, and carry the boxes in between; or
-            ``"auto"`` to look in the background too, as often as the budget allows.
-        budget: Largest share of the time that heavy analyzers work in the background, and the
-            same for the detector if it does.
-        engine: As in `Pipeline`.
-        precision: As in `Pipeline`.
-        threads: As in `Pipeline`.
-        labels: As in `Pipeline`.
-        min_confidence: As in `Pipeline`, of what is averaged over time.
+        actions: Analyzers, or their names; empty to follow faces only.
+        options: As in `StreamOptions`. ``max_frames`` and ``max_fps`` are for `play`, which reads a
+            source, and so is holding the frame (``freeze="frame"``).
 
     Attributes:
-        looks: How many faces were looked at, by name of the attribute.
+        options: All options, as a value.
+        refresh: Seconds between runs of each analyzer on one face, by attribute; 0 for every frame.
+        columns: Columns that the attributes take in a table.
+        num_runs: On how many faces each analyzer has run, by the name of its attribute.
         num_frames: Frames so far.
 
     Raises:
-        UnknownNameError: A name is in no registry; the message suggests the nearest.
+        UnknownNameError: A name is not in the registry; the message suggests the nearest.
         OptionError: Two actions read the same attribute, or an option is out of range.
     """
 
-    def __init__(
-        self,
-        actions: str | Sequence[str | Analyzer] = ("emotion",),
-        *,
-        detector: str | Detector = "mtcnn",
-        freeze: str = "face",
-        frame_threshold: int = 5,
-        time_threshold: float | None = None,
-        refresh: Mapping[str, float] | None = None,
-        smoothing: float = 0.5,
-        detect_every: int | str = 1,
-        budget: float = 0.5,
-        engine: str | None = None,
-        precision: str | None = None,
-        threads: int | None = None,
-        labels: LabelChoice | None = None,
-        min_confidence: float = 0.0,
-    ) -> None:
-        _check("frame_threshold", frame_threshold, smallest=1)
-        _check("smoothing", smoothing, smallest=0)
-        if isinstance(detect_every, str) and detect_every != AUTO:
-            raise OptionError(f"detect_every is {detect_every!r}; it can be a number or {AUTO!r}")
-        self._finds_beside = detect_every == AUTO
-        self._detect_every = 1 if isinstance(detect_every, str) else detect_every
-        _check("detect_every", self._detect_every, smallest=1)
-        _check("budget", budget, smallest=0.01, largest=1)
-        finder = copy(detectors.get(detector)() if isinstance(detector, str) else detector)
-        self._tracker = IouTracker(min_confidence=finder.threshold)
-        finder.threshold *= FAINT
-        self._pipeline = Pipeline(
-            actions,
-            detector=finder,
-            engine=engine,
-            precision=precision,
-            threads=threads,
-            labels=labels,
-            min_confidence=min_confidence,
-        )
-        self._refresh = choose_refresh(self._pipeline.refresh, freeze, time_threshold, refresh)
-        self._schedule = Schedule(self._refresh, frame_threshold=frame_threshold)
+    def __init__(self, actions: Actions = ("emotion",), **options: Unpack[StreamKeywords]) -> None:
+        self._set_up(StreamOptions(actions=actions, **options))
+
+    @classmethod
+    def from_options(cls, options: StreamOptions) -> Self:
+        """Return an analysis with these options."""
+        live = cls.__new__(cls)
+        live._set_up(options)
+        return live
+
+    def _set_up(self, options: StreamOptions) -> None:
+        self.options = options
+        self._pipeline = Pipeline.from_options(options)
+        self.columns = self._pipeline.columns
+        self.refresh = choose_refresh(self._pipeline.refresh, options)
+        self._tracker = IouTracker(min_confidence=self._pipeline.threshold)
+        self._schedule = Schedule(self.refresh, frame_threshold=options.frame_threshold)
+        smooth = options.smoothing if options.freeze != "off" else 0.0
         self._known = Averages(
             {
-                name: max(smoothing, FEW_LOOKS * seconds) if smoothing and freeze != "off" else 0
-                for name, seconds in self._refresh.items()
+                name: max(smooth, MIN_RUNS * seconds) if smooth else 0.0
+                for name, seconds in self.refresh.items()
             }
         )
-        self._hold = max(self._refresh.values(), default=0.0) if freeze == "frame" else 0.0
-        self._budget = budget
+        self._detector: Worker[_Found] = Worker(None)
+        self._reader: Worker[list[_Result]] = Worker(None)
 
-        self.looks = Counter(dict.fromkeys(self._refresh, 0))
+        self.num_runs = Counter(dict.fromkeys(self.refresh, 0))
         self.num_frames = 0
-        self._shown: Frame | None = None
+        self._shape: tuple[int, ...] | None = None  # of the last frame
         self._faces: dict[int, Detection] = {}  # by track id
-        self._num_to_carry = 0
-        self._held_until = -math.inf
+        self._frames_to_predict = 0  # before the next detection
 
     @property
     def num_tracks(self) -> int:
-        """Faces so far."""
+        """Number of tracks so far."""
         return self._tracker.num_started
 
-    @property
-    def status(self) -> str:
-        """Faces, and looks of each analyzer, in one line."""
-        looks = (f"{name} {count}x" for name, count in self.looks.items())
-        count = len(self._faces)
-        return "   ".join([f"{count} face{'s' * (count != 1)}", *looks])
-
     def load(self) -> None:
-        """Make everything ready; else the first frame does it."""
+        """Load everything now rather than with the first frame."""
         self._pipeline.load()
+
+    def close(self) -> None:
+        """Release what was loaded."""
+        self._pipeline.close()
 
     def run(self, frames: Iterable[Frame], *, background: bool = False) -> Results:
         """Yield each frame with its faces, the most confident first.
 
         Args:
             frames: Of the stream.
-            background: Let heavy analyzers work on a thread of their own, and go on with what
-                is known; the same for the detector, if it looks as often as the budget allows.
-                Else each frame waits for them, and the results depend on nothing but the frames.
+            background: Run slow analyzers on a thread of their own and go on with what is known;
+                the same for the detector, if ``detect_every`` is ``"auto"``. Else each frame
+                waits for them, and the results depend on nothing but the frames.
 
         Raises:
             PluginError: The detector or an analyzer fails.
         """
         self.load()
-        share = self._budget if background and not self._hold else None
-        finder: Worker[_Found] = Worker(share if self._finds_beside else None)
-        reader: Worker[list[_Answer]] = Worker(share)
-        with finder, reader:
-            for frame in frames:
-                yield self._step(frame, finder, reader)
+        share = self.options.budget if background else None
+        detects_beside = self.options.detect_every == AUTO
+        self._detector = Worker(share if detects_beside else None)
+        self._reader = Worker(share)
+        with self._detector, self._reader:
+            try:
+                for frame in frames:
+                    yield frame, self.step(frame)
+            finally:
+                self._detector, self._reader = Worker(None), Worker(None)
 
-    def _step(
-        self, frame: Frame, finder: Worker[_Found], reader: Worker[list[_Answer]]
-    ) -> tuple[Frame, list[Face]]:
-        if self._shown is None or frame.timestamp >= self._held_until:
-            self._faces = self._follow(frame, finder)
-            self._shown = frame
-            self._schedule.see(self._faces)
-            self._look(frame, reader)
-            self._forget_lost()
+    def step(self, frame: Frame) -> list[Face]:
+        """Return the faces of the next frame, the most confident first.
+
+        Args:
+            frame: Its timestamp must not be less than that of the frame before.
+
+        Raises:
+            PluginError: The detector or an analyzer fails.
+        """
+        self._faces = self._follow(frame)
+        self._shape = frame.image.shape
+        self._schedule.see(self._faces)
+        self._run_analyzers(frame)
+        self._schedule.keep(self._tracker.track_ids)
+        self._known.keep(self._tracker.track_ids)
         self.num_frames += 1
-        faces = [self._describe(*face, frame.timestamp) for face in self._faces.items()]
-        return replace(frame, image=self._shown.image), faces
+        return [self._describe(*face, frame.timestamp) for face in self._faces.items()]
 
-    def _follow(self, frame: Frame, finder: Worker[_Found]) -> dict[int, Detection]:
-        """Find the faces of the frame, or tell where they are from where they were going."""
-        if self._shown is not None and self._shown.image.shape != frame.image.shape:
-            y, x, _ = np.divide(frame.image.shape, self._shown.image.shape)
+    def start_over(self) -> None:
+        """Count frames in a row anew, and detect in the next frame."""
+        self._schedule.start_over()
+        self._frames_to_predict = 0
+
+    def _follow(self, frame: Frame) -> dict[int, Detection]:
+        """Return the faces of the frame by track id: detected, or predicted from their motion."""
+        shape = frame.image.shape
+        if self._shape is not None and self._shape != shape:
+            y, x, _ = np.divide(shape, self._shape)
             self._tracker.rescale(x, y)
-        if self._num_to_carry:
-            self._num_to_carry -= 1
-        elif finder.is_free:
-            self._num_to_carry = self._detect_every - 1
-            finder.start(partial(self._find, frame, self.num_frames))
-        found = finder.take()
-        if found is None or found.frame.image.shape != frame.image.shape:
-            return self._tracker.carry()
-        return self._tracker.update(found.detections, late=self.num_frames - found.number)
+        if self._frames_to_predict:
+            self._frames_to_predict -= 1
+        elif self._detector.is_free:
+            every = self.options.detect_every
+            self._frames_to_predict = every - 1 if isinstance(every, int) else 0
+            self._detector.start(partial(self._detect, frame, self.num_frames))
+        found = self._detector.poll()
+        if found is None or found.frame.image.shape != shape:
+            return self._tracker.predict()
+        return self._tracker.update(found.detections, delay=self.num_frames - found.number)
 
-    def _find(self, frame: Frame, number: int) -> _Found:
-        """Return the faces of a frame; on another thread, if there is one."""
-        return _Found(frame, number, self._pipeline.detect(frame.image))
+    def _detect(self, frame: Frame, number: int) -> _Found:
+        """Detect the faces of a frame; on another thread, if there is one."""
+        threshold = self._pipeline.threshold * LOW_CONFIDENCE
+        return _Found(frame, number, self._pipeline.detect(frame.image, threshold=threshold))
 
-    def _look(self, frame: Frame, reader: Worker[list[_Answer]]) -> None:
-        """Let the analyzers look at the faces that are due."""
-        light = [name for name, seconds in self._refresh.items() if not seconds]
-        heavy = [name for name, seconds in self._refresh.items() if seconds]
-        self._learn(self._carry_out(self._plan(frame, light)))
-        if reader.is_free and (looks := self._plan(frame, heavy)):
-            reader.start(partial(self._carry_out, looks))
-        answers = reader.take()
-        if answers is not None:
-            self._learn(answers)
-            if self._hold:
-                self._held_until = frame.timestamp + self._hold
-                self._schedule.start_over()
-                self._num_to_carry = 0
+    def _run_analyzers(self, frame: Frame) -> None:
+        """Run the analyzers on the faces that are due, and learn from what is ready."""
+        fast = [name for name, seconds in self.refresh.items() if not seconds]
+        slow = [name for name, seconds in self.refresh.items() if seconds]
+        self._learn(self._read(self._plan(frame, fast)))
+        if self._reader.is_free and (runs := self._plan(frame, slow)):
+            self._reader.start(partial(self._read, runs))
+        self._learn(self._reader.poll() or ())
 
-    def _plan(self, frame: Frame, names: Sequence[str]) -> list[_Look]:
-        """Return the looks that are due, one for all the analyzers that look at the same faces."""
+    def _plan(self, frame: Frame, names: Sequence[str]) -> list[_Run]:
+        """Return the runs that are due, one for all analyzers that run on the same faces."""
         together: dict[tuple[int, ...], list[str]] = {}
         for name in names:
             due = self._schedule.due(name, self._faces, now=frame.timestamp)
             if due:
                 self._schedule.mark(name, due, now=frame.timestamp)
-                self.looks[name] += len(due)
+                self.num_runs[name] += len(due)
                 together.setdefault(tuple(due), []).append(name)
         return [
-            _Look(frame, {track_id: self._faces[track_id] for track_id in due}, names)
+            _Run(frame, {track_id: self._faces[track_id] for track_id in due}, names)
             for due, names in together.items()
         ]
 
-    def _carry_out(self, looks: Sequence[_Look]) -> list[_Answer]:
-        """Return what the analyzers say; on another thread, if there is one."""
-        answers: list[_Answer] = []
-        for frame, faces, names in looks:
+    def _read(self, runs: Sequence[_Run]) -> list[_Result]:
+        """Return what the analyzers read; on another thread, if there is one."""
+        results: list[_Result] = []
+        for frame, faces, names in runs:
             detections = list(faces.values())
             read = self._pipeline.read(frame.image, detections, names)
-            qualities = rate(frame.image, detections)
-            answers += map(_Answer, faces, read, qualities, repeat(frame.timestamp))
-        return answers
+            attributes = (face.attributes for face in read)
+            qualities = face_quality(frame.image, detections)
+            results += map(_Result, faces, attributes, qualities, repeat(frame.timestamp))
+        return results
 
-    def _learn(self, answers: Iterable[_Answer]) -> None:
-        for track_id, attributes, quality, timestamp in answers:
+    def _learn(self, results: Iterable[_Result]) -> None:
+        for track_id, attributes, quality, timestamp in results:
             for name, attribute in attributes.items():
                 self._known.add(track_id, name, attribute, quality=quality, now=timestamp)
 
-    def _forget_lost(self) -> None:
-        self._schedule.keep(self._tracker.track_ids)
-        self._known.keep(self._tracker.track_ids)
-
     def _describe(self, track_id: int, detection: Detection, now: float) -> Face:
-        """Return a face with what is known of it."""
+        """Return a face with what is known about it."""
         known = self._known.of(track_id)
-        attributes = {name: known[name] for name in self._refresh if name in known}
+        attributes = {name: known[name] for name in self.refresh if name in known}
         frozen = {
             name: self._schedule.frozen(name, track_id, now=now)
             for name in attributes
-            if self._refresh[name]
+            if self.refresh[name]
         }
-        bbox, confidence, landmarks = detection.bbox, detection.confidence, detection.landmarks
-        return Face(bbox, confidence, landmarks, attributes, track_id, frozen)
+        return Face(
+            detection.bbox,
+            detection.confidence,
+            detection.landmarks,
+            attributes,
+            track_id,
+            frozen,
+            uncertain_of(attributes, self.options.min_confidence),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<LiveAnalysis of {self._pipeline!r}>"
 
 
-def play(
-    live: LiveAnalysis,
-    source: Source,
-    sinks: Sequence[Sink] = (),
-    *,
-    max_frames: int | None = None,
-    max_fps: float | None = None,
-) -> Results:
+def play(live: LiveAnalysis, source: Source, sinks: Sequence[Sink] = ()) -> Results:
     """Yield each frame of a source with its faces, after all sinks have got them.
 
-    At the end, also that by an error or Ctrl-C, the source and every sink are closed.
+    At the end, also after an error or Ctrl-C, the source and every sink are closed.
 
     Args:
         live: Analyzes the frames; in the background if the source is live.
         source: Read to its end, or until a sink is done.
         sinks: Where results go.
-        max_frames: Stop after so many.
-        max_fps: Leave frames out that come faster.
 
     Raises:
         SourceError: The source is lost.
-        SinkError: A sink cannot show or write a result.
+        SinkError: A sink cannot show or write a result, or would write to a file of the source or
+            of another sink.
         PluginError: The detector or an analyzer fails.
     """
+    options = live.options
     with ExitStack() as stack:
         stack.enter_context(source)
+        outputs = Outputs(inputs=source.paths, overwrite=True)  # which exist, the sinks know
+        for path in [path for sink in sinks for path in sink.paths]:
+            outputs.file(path)
         for sink in sinks:
+            sink.begin(live.columns)
             stack.enter_context(sink)
         live.load()  # before a camera begins to count
-        results = live.run(thin_out(source, max_fps), background=source.live)
+        frames = thin_out(source, options.max_fps)
+        if options.freeze == "frame":
+            results = hold(live, frames)
+        else:
+            results = live.run(frames, background=source.live)
         stack.enter_context(closing(results))
-        for frame, faces in islice(results, max_frames):
+        for frame, faces in islice(results, options.max_frames):
             for sink in sinks:
                 sink.write(frame, faces)
             yield frame, faces
@@ -297,32 +283,50 @@ def play(
                 return
 
 
+def hold(live: LiveAnalysis, frames: Iterable[Frame]) -> Results:
+    """Yield each frame with its faces; hold the picture for a while after slow analyzers ran.
+
+    This is what deepface's stream does. While the picture is held, nothing is detected or read.
+    """
+    seconds = max(live.refresh.values(), default=0.0)
+    held_until, shown, faces = -math.inf, None, []
+    for frame in frames:
+        if shown is None or frame.timestamp >= held_until:
+            before = sum(live.num_runs.values())
+            shown, faces = frame, live.step(frame)
+            if sum(live.num_runs.values()) > before:
+                held_until = frame.timestamp + seconds
+                live.start_over()
+        elapsed = frame.timestamp - shown.timestamp
+        yield replace(frame, image=shown.image), [_later(face, elapsed) for face in faces]
+
+
+def _later(face: Face, seconds: float) -> Face:
+    """Return the face as it is so many seconds later."""
+    frozen = {name: max(0.0, left - seconds) for name, left in face.frozen.items()}
+    return replace(face, frozen=frozen)
+
+
 class _Found(NamedTuple):
-    """Where the faces of a frame are, and how many frames came before it."""
+    """The detections in a frame, and how many frames came before it."""
 
     frame: Frame
     number: int
     detections: list[Detection]
 
 
-class _Look(NamedTuple):
-    """Faces of a frame, by track id, that some analyzers look at together."""
+class _Run(NamedTuple):
+    """Faces of a frame, by track id, on which some analyzers run together."""
 
     frame: Frame
     faces: Mapping[int, Detection]
     attributes: Sequence[str]
 
 
-class _Answer(NamedTuple):
-    """What was read off a face, and how much there was to see of it."""
+class _Result(NamedTuple):
+    """What was read off a face, and how well the face could be seen."""
 
     track_id: int
     attributes: Mapping[str, Attribute]
     quality: float
     timestamp: float
-
-
-def _check(name: str, value: float, *, smallest: float, largest: float = math.inf) -> None:
-    if not smallest <= value <= largest:
-        limits = f"at least {smallest}" + f" and at most {largest}" * (largest < math.inf)
-        raise OptionError(f"{name} is {value}; it must be {limits}")

@@ -1,4 +1,4 @@
-"""Work that goes on beside a stream, for a share of the time."""
+"""Work in the background of a stream, for a share of the time."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ AnyWorker = TypeVar("AnyWorker", bound="Worker")  # type: ignore[type-arg]
 
 
 class Worker(Generic[T]):
-    """Does one piece of work at a time; closed by ``with``.
+    """Does one task at a time; closed by ``with``.
 
     Args:
-        share: Largest share of the time, above 0 and at most 1, that it works on a thread of
-            its own; None to do everything at once, before `start` returns.
+        duty_cycle: Largest share of the time, above 0 and at most 1, in which it works, on a thread
+            of its own; None to do every task at once, before `start` returns.
         clock: Gives the time in seconds.
     """
 
     def __init__(
-        self, share: float | None, *, clock: Callable[[], float] = time.perf_counter
+        self, duty_cycle: float | None, *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._share = share
+        self._duty_cycle = duty_cycle
         self._clock = clock
-        self._thread = None if share is None else ThreadPoolExecutor(1)
+        self._thread = None if duty_cycle is None else ThreadPoolExecutor(1)
         self._work: Future[T] | None = None
         self._rest_until = -math.inf
 
     @property
     def is_free(self) -> bool:
-        """Whether there is no work, and it has rested for long enough."""
+        """Whether there is no task, and it has rested for long enough."""
         return self._work is None and self._clock() >= self._rest_until
 
     def start(self, work: Callable[[], T]) -> None:
-        """Let something be done; only if the worker is free."""
+        """Start a task; only if the worker is free."""
         if self._thread is None:
             self._work = Future()
             self._work.set_result(work())
         else:
-            self._work = self._thread.submit(self._carry_out, work)
+            self._work = self._thread.submit(self._run, work)
 
-    def take(self) -> T | None:
-        """Return what came out of the work, once; None if nothing is ready.
+    def poll(self) -> T | None:
+        """Return the result of the task, once; None if none is ready.
 
         Raises:
-            Exception: That of the work.
+            Exception: That of the task.
         """
         if self._work is None or not self._work.done():
             return None
         work, self._work = self._work, None
         return work.result()
 
-    def _carry_out(self, work: Callable[[], T]) -> T:
-        assert self._share is not None
+    def _run(self, work: Callable[[], T]) -> T:
+        assert self._duty_cycle is not None
         began = self._clock()
         result = work()
         ended = self._clock()
-        self._rest_until = ended + (ended - began) * (1 / self._share - 1)
+        self._rest_until = ended + (ended - began) * (1 / self._duty_cycle - 1)
         return result
 
     def __enter__(self: AnyWorker) -> AnyWorker:

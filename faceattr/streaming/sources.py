@@ -69,12 +69,14 @@ class Source(ABC):
         fps: Frames per second, None if unknown.
         num_frames: Number of frames, None if unknown; a file may state a wrong one.
         num_dropped: Number of frames that could not be read, or came too fast.
+        paths: Files that it reads, which no sink may write.
     """
 
     live: bool = False
     fps: float | None = None
     num_frames: int | None = None
     num_dropped: int = 0
+    paths: Sequence[str | os.PathLike[str]] = ()
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
@@ -144,7 +146,9 @@ def _open_path(path: str, fps: float) -> Source:
             logger.warning("%s", error)
         return Pictures(images, fps=fps)
     if _is_still_image(path):
-        return Pictures([load_image(path)], fps=fps)
+        still = Pictures([load_image(path)], fps=fps)
+        still.paths = (path,)
+        return still
     return VideoFile(path)
 
 
@@ -189,6 +193,8 @@ class Pictures(Source):
         self._period = 1 / fps
         self.fps = fps
         self.num_frames = len(pictures) if isinstance(pictures, Sized) else None
+        if isinstance(pictures, Sequence):
+            self.paths = [one for one in pictures if isinstance(one, str | os.PathLike)]
 
     def __iter__(self) -> Iterator[Frame]:
         yield from check_frames(self._load())
@@ -227,6 +233,7 @@ class VideoFile(Source):
                     f"{self._name}: {'not a file' if os.path.exists(address) else 'no such file'}"
                 )
             address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
+            self.paths = (address,)
         self._capture = open_capture(address)
         self._first_pts = 0.0  # in frames
         self._decoded = self._decode()

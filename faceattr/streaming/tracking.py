@@ -9,31 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from faceattr.boxes import Boxes, overlaps
+from faceattr.boxes import Boxes, ioa, iou
 from faceattr.types import Detection
 
 Vector = NDArray[np.float64]
-"""(2,) x and y in px."""
+"""(2,) x and y in pixels."""
 
-TRUST = 0.8  # in the expected place of a face, for each update that has missed it
-INSIDE = 0.7  # of a box that belongs to the part of a face that can be seen
-HIDDEN_FRAMES = 20  # in a row at most, for which a face in part hidden should go on as before
-AGILITY = 0.3  # share of what was measured over one frame in the new velocity, the rest is old
+TRUST = 0.8  # in the predicted box of a face, for each update that has missed it
+INSIDE = 0.7  # share of a box inside the predicted one, for the visible part of a face
+OCCLUDED_FRAMES = 20  # in a row at most, in which a partly occluded face keeps its motion
+AGILITY = 0.3  # weight of the motion measured over one frame in the new velocity
 
 
 class IouTracker:
-    """Follows faces by the overlap of their boxes with where they were going.
+    """Follows faces by the overlap of their boxes with the boxes that their motion predicts.
 
     Args:
-        min_iou: Smallest overlap of a face with its expected place, as a share of their union.
+        min_iou: Smallest IoU of a detection with the predicted box of its track.
         max_missed: Updates in a row that a face may miss before its track ends.
-        min_confidence: Smallest confidence of a detection that starts a track; a fainter
+        min_confidence: Smallest confidence of a detection that starts a track; a less confident
             one only continues a track.
 
     Attributes:
-        num_started: Tracks so far.
+        num_started: Number of tracks so far.
 
-    Reference: Bewley et al., Simple online and realtime tracking, ICIP 2016; faint
+    Reference: Bewley et al., Simple online and realtime tracking, ICIP 2016; low-confidence
     detections as in Zhang et al., ByteTrack, ECCV 2022.
     """
 
@@ -48,44 +48,41 @@ class IouTracker:
 
     @property
     def track_ids(self) -> Collection[int]:
-        """The tracks that go on, those of faces now missing among them."""
+        """The tracks that go on, including those whose face is missing now."""
         return self._tracks.keys()
 
-    def update(self, detections: Sequence[Detection], *, late: int = 0) -> dict[int, Detection]:
+    def update(self, detections: Sequence[Detection], *, delay: int = 0) -> dict[int, Detection]:
         """Return the faces of the next frame by track id, in the order of the detections.
 
-        Those that are too faint to start a track are left out.
+        Detections that continue no track and are too uncertain to start one are left out.
 
         Args:
-            detections: Of that frame, or of one before it but after the last update.
-            late: How many frames before it; the faces are moved on by as many.
+            detections: Of that frame, or of an earlier one after the last update.
+            delay: How many frames earlier; the faces are moved on by as many.
         """
         self._advance()
-        followed = self._match(detections, late)
-        hidden = self._find_hidden(detections, followed, late)
+        followed = self._match(detections, delay)
+        occluded = self._find_occluded(detections, followed, delay)
         found: dict[int, Detection] = {}
         for index, detection in enumerate(detections):
             if index in followed:
                 track = self._tracks[followed[index]]
-                track.follow(detection, late, hidden=index in hidden)
-                found[followed[index]] = _moved(detection, shift=track.velocity * late)
+                track.follow(detection, delay, occluded=index in occluded)
+                found[followed[index]] = _moved(detection, shift=track.velocity * delay)
             elif detection.confidence >= self._min_confidence:
-                found[self._start(detection, late)] = detection
+                found[self._start(detection, delay)] = detection
         self._drop_lost(found)
         return found
 
-    def carry(self) -> dict[int, Detection]:
-        """Return where the faces of the last update should be in the next frame, by track id.
-
-        The most confident come first.
-        """
+    def predict(self) -> dict[int, Detection]:
+        """Return the faces predicted for the next frame by track id, most confident first."""
         self._advance()
         seen = [item for item in self._tracks.items() if not item[1].num_missed]
         seen.sort(key=lambda item: item[1].detection.confidence, reverse=True)
-        return {track_id: track.expected() for track_id, track in seen}
+        return {track_id: track.predicted() for track_id, track in seen}
 
     def rescale(self, x: float, y: float) -> None:
-        """Go on in pictures that are so many times as wide and as high."""
+        """Continue in frames that are so many times as wide and as high."""
         for track in self._tracks.values():
             track.detection = _moved(track.detection, scale=np.array([x, y]))
             track.velocity *= (x, y)
@@ -94,11 +91,11 @@ class IouTracker:
         for track in self._tracks.values():
             track.num_frames += 1
 
-    def _match(self, detections: Sequence[Detection], late: int) -> dict[int, int]:
-        """Return which detection (by its index) continues which track: most overlap in all."""
+    def _match(self, detections: Sequence[Detection], delay: int) -> dict[int, int]:
+        """Return the index of each detection that continues a track to that track's id."""
         track_ids, tracks = list(self._tracks), list(self._tracks.values())
-        expected = [track.expected(late) for track in tracks]
-        overlap = overlaps(_boxes(detections), _boxes(expected))
+        predicted = [track.predicted(delay) for track in tracks]
+        overlap = iou(_boxes(detections), _boxes(predicted))
         overlap[overlap < self._min_iou] = 0
         overlap *= [TRUST**track.num_missed for track in tracks]
         rows, columns = linear_sum_assignment(overlap, maximize=True)
@@ -108,22 +105,24 @@ class IouTracker:
             if overlap[row, column] > 0
         }
 
-    def _find_hidden(
-        self, detections: Sequence[Detection], followed: Mapping[int, int], late: int
+    def _find_occluded(
+        self, detections: Sequence[Detection], followed: Mapping[int, int], delay: int
     ) -> set[int]:
-        """Return which detections may be parts of faces that others hide.
+        """Return the indices of detections that may show a partly occluded face.
 
-        They are where another face lies over the expected one, and inside of that.
+        They lie inside the predicted box of their track, and another face overlaps that box.
         """
-        expected = _boxes(self._tracks[track_id].expected(late) for track_id in followed.values())
+        predicted = _boxes(
+            self._tracks[track_id].predicted(delay) for track_id in followed.values()
+        )
         boxes, rows = _boxes(detections), list(followed)
-        inside = overlaps(expected, boxes[rows], of_smaller=True).diagonal() >= INSIDE
-        crowded = (overlaps(expected, boxes) > 0).sum(axis=1) > 1
-        return {row for row, hidden in zip(rows, inside & crowded, strict=True) if hidden}
+        inside = ioa(predicted, boxes[rows]).diagonal() >= INSIDE
+        crowded = (iou(predicted, boxes) > 0).sum(axis=1) > 1
+        return {row for row, occluded in zip(rows, inside & crowded, strict=True) if occluded}
 
-    def _start(self, detection: Detection, late: int) -> int:
+    def _start(self, detection: Detection, delay: int) -> int:
         self.num_started += 1
-        self._tracks[self.num_started] = _Track(detection, num_frames=late)
+        self._tracks[self.num_started] = _Track(detection, num_frames=delay)
         return self.num_started
 
     def _drop_lost(self, found: Collection[int]) -> None:
@@ -135,13 +134,13 @@ class IouTracker:
 
 @dataclass(slots=True)
 class _Track:
-    """What is known of a face that is followed.
+    """State of one track.
 
     Attributes:
-        detection: The last one of the whole face.
-        velocity: Of the box's center, in px per frame.
-        num_frames: Frames since the detection.
-        num_missed: Updates since the face was found, be it in part.
+        detection: The last one that shows the whole face.
+        velocity: Of the box's center, in pixels per frame.
+        num_frames: Frames since that detection.
+        num_missed: Updates since the face was last found, even in part.
     """
 
     detection: Detection
@@ -149,23 +148,23 @@ class _Track:
     num_frames: int = 0
     num_missed: int = 0
 
-    def expected(self, late: int = 0) -> Detection:
-        """Return the last detection, moved to where the face should be so many frames ago."""
-        return _moved(self.detection, shift=self.velocity * (self.num_frames - late))
+    def predicted(self, delay: int = 0) -> Detection:
+        """Return the last detection, moved to where the face should have been that long ago."""
+        return _moved(self.detection, shift=self.velocity * (self.num_frames - delay))
 
-    def follow(self, detection: Detection, late: int, *, hidden: bool) -> None:
-        """Go on from where the face was so many frames ago.
+    def follow(self, detection: Detection, delay: int, *, occluded: bool) -> None:
+        """Continue the track with a detection in a frame of that long ago.
 
-        While a part of it is hidden it should go on as before, as the rest tells little.
+        A partly occluded face keeps its motion, as its visible part says little about it.
         """
         self.num_missed = 0
-        num_frames = self.num_frames - late
-        if hidden and num_frames <= HIDDEN_FRAMES:
+        num_frames = self.num_frames - delay
+        if occluded and num_frames <= OCCLUDED_FRAMES:
             return
         measured = (_center(detection) - _center(self.detection)) / num_frames
-        share = 1 - (1 - AGILITY) ** num_frames  # over many frames, trembling boxes matter less
+        share = 1 - (1 - AGILITY) ** num_frames  # over many frames, jitter of boxes matters less
         self.velocity += share * (measured - self.velocity)
-        self.detection, self.num_frames = detection, late
+        self.detection, self.num_frames = detection, delay
 
 
 def _boxes(detections: Iterable[Detection]) -> Boxes:
@@ -180,7 +179,7 @@ def _center(detection: Detection) -> Vector:
 def _moved(
     detection: Detection, *, scale: Vector | float = 1.0, shift: Vector | float = 0.0
 ) -> Detection:
-    """Return the detection in a picture that is scaled, then shifted."""
+    """Return the detection in an image that is scaled, then shifted."""
     corners = np.array(detection.bbox).reshape(2, 2) * scale + shift
     landmarks = detection.landmarks
     if landmarks is not None:

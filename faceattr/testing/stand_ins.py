@@ -1,4 +1,4 @@
-"""Random weights in the place of published ones, for tests and benchmarks.
+"""Stand-ins for tests and benchmarks: a detector that finds fixed faces, and random weights.
 
 A network takes the same time whatever its weights are, and every engine must agree on any
 weights, so neither speed nor agreement needs the published files.
@@ -12,10 +12,45 @@ from pathlib import Path
 
 import numpy as np
 
+from faceattr.detectors.base import Detector, Search
 from faceattr.networks.graph import Array, Layer
 from faceattr.networks.shapes import weight_shapes
+from faceattr.types import BGRImage, Detection
 
 BIAS_STD = 0.1
+
+
+class FixedDetector(Detector):
+    """Finds the same faces in every image.
+
+    Args:
+        detections: What it finds.
+        threshold: As in `Detector`; 0 if it is not given.
+        min_face: As in `Detector`.
+        max_faces: As in `Detector`.
+        tile_size: As in `Detector`.
+    """
+
+    default_threshold = 0.0
+    takes_tiles = False
+
+    def __init__(
+        self,
+        detections: Sequence[Detection],
+        *,
+        threshold: float | None = None,
+        min_face: float | None = None,
+        max_faces: int | None = None,
+        tile_size: int | None = None,
+    ) -> None:
+        super().__init__(
+            threshold=threshold, min_face=min_face, max_faces=max_faces, tile_size=tile_size
+        )
+        self._detections = tuple(detections)
+
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
+        """See the base class."""
+        return self._detections
 
 
 def random_weights(layers: Sequence[Layer], seed: int = 0) -> dict[str, list[Array]]:

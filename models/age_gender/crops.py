@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.alignment import crop_faces, fit_crops
+from faceattr.alignment import crop_faces, resize_crops
 from faceattr.analyzers.age_gender import CROP
+from faceattr.detectors.base import LoadedDetector
 from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
 from faceattr.images import load_image
@@ -42,13 +43,14 @@ def main() -> None:
     rows = rows[arrays["split"][rows] == TRAINING]
     webp, offset = arrays["webp"].tobytes(), arrays["offset"]
 
-    detector = MtcnnDetector(min_face=SMALLEST_FACE, max_faces=1)
-    detector.load(create_engine(threads=options.threads))
+    detector = LoadedDetector(
+        MtcnnDetector(min_face=SMALLEST_FACE, max_faces=1), create_engine(threads=options.threads)
+    )
     crops = np.empty((len(rows), 2, *CROP.size, 3), np.uint8)
     places = []
     for pair, row in zip(crops, rows, strict=True):
         picture = load_image(webp[offset[row] : offset[row + 1]])
-        pair[:] = fit_crops([picture], CROP)
+        pair[:] = resize_crops([picture], CROP).crops
         for face in detector.detect(with_room(picture)):
             pair[1:] = crop_faces(with_room(picture), [face], CROP)
             places.append((np.asarray(face.landmarks) - ROOM) / picture.shape[0])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceattr.analyzers.readings import AGES
+from faceattr.analyzers.ages import AGES
 from faceattr.networks.architectures.age_gender import age_gender, in_one_row
 from models import training
 from models.exporting import (

@@ -19,7 +19,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from faceattr.networks.architectures.age_gender import NUM_AGES, NUM_GENDERS, age_gender
+from faceattr.labels import GENDERS, NUM_AGES
+from faceattr.networks.architectures.age_gender import age_gender
 from models import training
 
 AGES = np.arange(NUM_AGES, dtype=np.float32)
@@ -36,7 +37,7 @@ def main() -> None:
         crops, age, is_woman = data["crops"], data["age"], data["gender"]
     labels = {
         "age": bells(np.minimum(age, AGES[-1])),
-        "gender": np.eye(NUM_GENDERS, dtype=np.float32)[1 - is_woman],  # woman, man
+        "gender": np.eye(len(GENDERS), dtype=np.float32)[1 - is_woman],  # woman, man
     }
     trained, watched = training.held_out(len(crops))
     targets = training.taught(labels, age_gender(), crops[:, 1], options)

@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.detectors.base import LoadedDetector
 from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
+from faceattr.options import SearchOptions
 
 NUM_PICTURES = 1500
 LARGE, ROOM = 144, 48  # px: side of an enlarged picture, and around it
@@ -25,8 +27,8 @@ def main(data: Path) -> None:
     with np.load(data) as archive:
         training = archive["images"][archive["split"] == 0]
     chosen = np.random.default_rng(0).permutation(len(training))[:NUM_PICTURES]
-    detector = MtcnnDetector(min_face=60, max_faces=1, threshold=MIN_CONFIDENCE)
-    detector.load(create_engine())
+    search = SearchOptions(min_face=60, max_faces=1, threshold=MIN_CONFIDENCE)
+    detector = LoadedDetector(MtcnnDetector(), create_engine(), search)
     found = [face.landmarks for row in chosen for face in detector.detect(enlarged(training[row]))]
     places = (np.array(found) - ROOM) / LARGE
     print(f"sure of {len(places)} of {NUM_PICTURES}")

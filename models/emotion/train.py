@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.evaluation.datasets import FER_LABELS, FERPLUS_COLUMNS
+from faceattr.evaluation.datasets import FERPLUS_COLUMNS
+from faceattr.labels import EMOTIONS
 from faceattr.networks.architectures.compact import compact
 from models import training
 
@@ -40,7 +41,7 @@ class TrainingRows(NamedTuple):
         Args:
             label_share: Weight of the own label; all of it where nobody voted for the seven.
         """
-        own = np.eye(len(FER_LABELS))[self.labels]
+        own = np.eye(len(EMOTIONS))[self.labels]
         votes = self.votes[:, FERPLUS_COLUMNS]
         total = votes.sum(axis=1, keepdims=True)
         voted = np.where(total > 0, votes / np.maximum(total, 1), own)

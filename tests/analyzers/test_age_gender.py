@@ -7,35 +7,33 @@ from pathlib import Path
 import numpy as np
 
 from faceattr.analyzers.age_gender import AgeAnalyzer, GenderAnalyzer
+from faceattr.analyzers.ages import to_age
 from faceattr.engines import create_engine
+from faceattr.labels import NUM_AGES
 from faceattr.pipeline import Pipeline
 from faceattr.types import Classification, Estimate
 
 
-def features(ages: dict[int, float], *, woman: float) -> np.ndarray:
-    row = np.zeros((1, 103), np.float32)
-    for age, probability in ages.items():
-        row[0, age] = probability
-    row[0, 101:] = woman, 1 - woman
-    return row
-
-
 def test_age_is_the_mean_of_the_distribution_and_its_standard_deviation() -> None:
-    (age,) = AgeAnalyzer().predict_from(features({20: 0.5, 30: 0.5}, woman=1))
-    assert age == Estimate(25.0, unit="years", std=5.0)
+    scores = np.zeros(NUM_AGES)
+    scores[[20, 30]] = 0.5
+    assert to_age(scores) == Estimate(25.0, unit="years", std=5.0)
 
 
-def test_gender_is_read_from_the_other_head() -> None:
-    (gender,) = GenderAnalyzer().predict_from(features({20: 1}, woman=0.25))
-    assert gender == Classification({"woman": 0.25, "man": 0.75})
-
-
-def test_both_share_one_trunk() -> None:
+def test_both_are_heads_on_one_trunk() -> None:
     engine = create_engine(threads=1)
     age, gender = AgeAnalyzer(), GenderAnalyzer()
-    age.load(engine)
-    gender.load(engine)
-    assert age.trunk is gender.trunk
+    assert age.crop == gender.crop
+    assert age.load_trunk(engine).run is gender.load_trunk(engine).run
+
+
+def test_one_trunk_serves_both_and_its_features_can_be_had(astronaut: Path) -> None:
+    (face,) = Pipeline(["age", "gender"], features=True).analyze(astronaut)
+    (features,) = face.features.values()
+    engine = create_engine()
+    (age,) = AgeAnalyzer().load_head(engine)(features[None])
+    (gender,) = GenderAnalyzer().load_head(engine)(features[None])
+    assert face.attributes == {"age": age, "gender": gender}
 
 
 def test_a_photograph_of_a_woman_who_looks_younger_than_her_43_years(astronaut: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,16 +17,18 @@ from standins import narrow_vgg_face, random_weights, write_hdf5
 
 import faceattr
 from faceattr import CropSpec, Estimate
-from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.base import Analyzer, Reader
 from faceattr.analyzers.function import function_analyzer
 from faceattr.analyzers.keras import KerasAnalyzer
 from faceattr.analyzers.onnx import OnnxAnalyzer
 from faceattr.analyzers.vgg_face import AGE_VGG, AgeVggAnalyzer, VggFaceHead
 from faceattr.engines import create_engine
+from faceattr.engines.base import Engine
 from faceattr.errors import EngineError, OptionError, PluginError, WeightsError
+from faceattr.forms import Labels, Unit, Vector
 from faceattr.networks.architectures import vgg_face
 from faceattr.testing import FixedDetector, check_analyzer
-from faceattr.types import Classification, Detection, Features
+from faceattr.types import Attribute, Classification, CropBatch, CropGeometry, Detection, Features
 from faceattr.weights import import_file
 
 # Keras's variables do not know how NumPy 2 asks for arrays
@@ -45,9 +47,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEATTR_OFFLINE", "1")
 
 
-def loaded(analyzer: Analyzer, engine: str = "openvino") -> Analyzer:
-    analyzer.load(create_engine(engine, precision="f32"))
-    return analyzer
+def loaded(analyzer: Analyzer, engine: str = "openvino") -> Reader:
+    return analyzer.load(create_engine(engine, precision="f32"))
+
+
+def batch(crops: NDArray[np.uint8]) -> CropBatch:
+    return CropBatch(crops, [CropGeometry()] * len(crops))
 
 
 def softmax(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -55,8 +60,8 @@ def softmax(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def scores_of(analyzer: Analyzer, crops: NDArray[np.uint8] = CROPS) -> NDArray[np.float64]:
-    answers = analyzer.predict(crops)
+def scores_of(read: Reader, crops: NDArray[np.uint8] = CROPS) -> NDArray[np.float64]:
+    answers = read(batch(crops))
     assert all(isinstance(answer, Classification) for answer in answers)
     return np.array(
         [list(one.scores.values()) for one in answers if isinstance(one, Classification)]
@@ -71,7 +76,8 @@ class Smile(OnnxAnalyzer):
     """Whether somebody smiles, by a network that knows nothing."""
 
     attribute = "smile"
-    labels: ClassVar[Sequence[str]] = ("no", "yes")
+    output = Labels(["no", "yes"])
+    api_version = 2
     crop = SPEC
 
 
@@ -103,13 +109,14 @@ def test_crops_are_scaled_and_logits_made_probabilities(tmp_path: Path) -> None:
 def test_one_output_is_an_estimate_with_its_unit(tmp_path: Path) -> None:
     class Level(OnnxAnalyzer):
         attribute = "level"
-        unit = "levels"
+        output = Unit("levels")
         crop = SPEC
+        api_version = 2
         file = write_classifier(
             tmp_path / "a.onnx", np.eye(3, 1, dtype=np.float32), BIAS[:1] * 0, softmax=False
         )
 
-    answer = loaded(Level()).predict(CROPS)[0]
+    answer = loaded(Level())(batch(CROPS))[0]
     assert isinstance(answer, Estimate)
     assert answer.value == pytest.approx(CROPS[0, ..., 0].mean(), rel=1e-5)
     assert answer.unit == "levels"
@@ -133,12 +140,12 @@ FACE = Detection((10, 10, 30, 30), 0.9)
 
 def test_more_values_than_labels_are_refused(tmp_path: Path) -> None:
     class Wide(Smile):
-        labels = ("no", "yes", "maybe")
+        output = Labels(["no", "yes", "maybe"])
         file = write_classifier(tmp_path / "a.onnx", MATRIX, BIAS)
 
     message = "Wide declares 3 labels, and its network gives 2 values"
     with pytest.raises(PluginError, match=message):
-        loaded(Wide()).predict(CROPS)
+        loaded(Wide())(batch(CROPS))
 
 
 def test_a_crop_of_another_form_than_the_network_is_named(tmp_path: Path) -> None:
@@ -180,15 +187,15 @@ def test_a_file_lies_beside_the_module_of_its_class(
 ) -> None:
     write_classifier(tmp_path / "smile.onnx", MATRIX, BIAS)
     (tmp_path / "smile_plugin.py").write_text(
-        "from faceattr import CropSpec\n"
+        "from faceattr import CropSpec, Labels\n"
         "from faceattr.analyzers.onnx import OnnxAnalyzer\n"
         "class Smile(OnnxAnalyzer):\n"
-        "    attribute, labels, crop = 'smile', ('no', 'yes'), CropSpec((8, 8))\n"
+        "    attribute, output, crop = 'smile', Labels(['no', 'yes']), CropSpec((8, 8))\n"
         "    file = 'smile.onnx'\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     plugin = importlib.import_module("smile_plugin")
-    assert len(loaded(plugin.Smile()).predict(CROPS)) == 3
+    assert len(loaded(plugin.Smile())(batch(CROPS))) == 3
 
 
 @pytest.mark.data
@@ -219,8 +226,9 @@ def keras_analyzer(model: keras.Model, path: Path) -> KerasAnalyzer:
     model.save(path)
 
     class Saved(KerasAnalyzer):
+        api_version = 2
         attribute = "smile"
-        labels = ("no", "yes")
+        output = Labels(["no", "yes"])
         crop = SPEC
         file = path
 
@@ -231,12 +239,12 @@ def keras_analyzer(model: keras.Model, path: Path) -> KerasAnalyzer:
 def test_a_keras_file_says_what_its_model_says(
     model: keras.Model, tmp_path: Path, engine: str
 ) -> None:
-    analyzer = loaded(keras_analyzer(model, tmp_path / "a.keras"), engine)
+    read = loaded(keras_analyzer(model, tmp_path / "a.keras"), engine)
     expected = model(CROPS.astype(np.float32)).numpy()
-    np.testing.assert_allclose(scores_of(analyzer), expected, atol=1e-5)
+    np.testing.assert_allclose(scores_of(read), expected, atol=1e-5)
 
 
-def test_a_keras_analyzer_keeps_the_contract(model: keras.Model, tmp_path: Path) -> None:
+def test_a_keras_analyzer_keeps_the_rules(model: keras.Model, tmp_path: Path) -> None:
     check_analyzer(keras_analyzer(model, tmp_path / "a.keras"))
 
 
@@ -244,8 +252,7 @@ def test_keras_is_not_asked_twice(
     model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analyzer = keras_analyzer(model, tmp_path / "a.keras")
-    expected = scores_of(loaded(analyzer))
-    del analyzer._run  # what is compiled is kept as long as it is in use
+    expected = scores_of(loaded(analyzer))  # what was compiled is forgotten
     monkeypatch.setitem(sys.modules, "keras", None)  # cannot be imported
     np.testing.assert_array_equal(scores_of(loaded(type(analyzer)())), expected)
 
@@ -306,7 +313,7 @@ def test_what_is_no_plain_keras_model_is_named(tmp_path: Path) -> None:
 
 
 def test_a_function_of_a_crop_becomes_an_analyzer() -> None:
-    @function_analyzer("brightness", unit="%", crop=SPEC)
+    @function_analyzer("brightness", output=Unit("%"), crop=SPEC)
     def brightness(crop: NDArray[np.uint8]) -> float:
         """Mean of the crop."""
         return float(crop.mean()) / 2.55
@@ -319,7 +326,7 @@ def test_a_function_of_a_crop_becomes_an_analyzer() -> None:
 
 
 def test_a_function_may_give_the_probability_of_each_label() -> None:
-    @function_analyzer("light", labels=("day", "night"), crop=SPEC)
+    @function_analyzer("light", output=Labels(["day", "night"]), crop=SPEC)
     def light(crop: NDArray[np.uint8]) -> Mapping[str, float]:
         share = crop.mean() / 255
         return {"day": share, "night": 1 - share}
@@ -331,9 +338,9 @@ def test_a_function_may_give_the_probability_of_each_label() -> None:
     assert str(face.attributes["light"]) == "day 100%"
 
 
-def test_a_function_needs_labels_or_a_unit() -> None:
-    with pytest.raises(OptionError, match="'light' needs labels or a unit, and not both"):
-        function_analyzer("light", crop=SPEC)
+def test_a_function_gives_labels_or_a_number() -> None:
+    with pytest.raises(OptionError, match=r"output of 'light' is Vector.*; it can be Labels or a"):
+        function_analyzer("light", output=Vector(2), crop=SPEC)
 
 
 def test_a_head_shares_the_trunk_of_the_published_models(
@@ -345,15 +352,18 @@ def test_a_head_shares_the_trunk_of_the_published_models(
     import_file(file, AGE_VGG, trust=True)
 
     class Tired(VggFaceHead):
+        api_version = 2
         attribute = "tired"
-        labels = ("awake", "tired")
+        output = Labels(["awake", "tired"])
 
-        def predict_from(self, features: Features) -> Sequence[Classification]:
-            shares = 1 / (1 + np.exp(-features.mean(axis=(1, 2, 3)))).astype(float)
-            return [Classification({"awake": 1 - x, "tired": x}) for x in shares.tolist()]
+        def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
+            def read(features: Features) -> Sequence[Classification]:
+                shares = 1 / (1 + np.exp(-features.mean(axis=(1, 2, 3)))).astype(float)
+                return [Classification({"awake": 1 - x, "tired": x}) for x in shares.tolist()]
+
+            return read
 
     check_analyzer(Tired())
-    tired, age = Tired(), AgeVggAnalyzer()
-    loaded(tired), loaded(age)
-    assert tired.trunk is age.trunk
+    engine, tired, age = create_engine(), Tired(), AgeVggAnalyzer()
+    assert tired.load_trunk(engine).run is age.load_trunk(engine).run
     assert tired.crop == age.crop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +23,26 @@ from faceattr.analyzers.vgg_face import (
     RaceVggAnalyzer,
     trunk_and_head,
 )
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, Search
 from faceattr.engines import create_engine
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError, WeightsError
+from faceattr.forms import Unit
 from faceattr.networks.architectures import emotion_cnn, vgg_face
 from faceattr.networks.formats.hdf5 import Hdf5Weights
 from faceattr.networks.graph import Array, Layer
-from faceattr.types import BGRImage, Classification, Detection, Estimate, Features
+from faceattr.types import (
+    Attribute,
+    BGRImage,
+    Classification,
+    CropBatch,
+    CropGeometry,
+    Crops,
+    Detection,
+    Estimate,
+    Features,
+    Trunk,
+)
 from faceattr.weights import Weights, import_file
 
 CROPS = np.random.default_rng(3).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
@@ -88,9 +100,7 @@ def test_age_is_the_mean_of_the_distribution_with_its_spread(
     scores = [0.0] * 101
     scores[20] = scores[40] = 0.5
     stand_in(AGE_VGG, vgg_face.vgg_face(101), tmp_path, scores=scores)
-    analyzer = AgeVggAnalyzer()
-    analyzer.load(engine)
-    for age in analyzer.predict(CROPS):
+    for age in read(AgeVggAnalyzer(), CROPS, engine):
         assert isinstance(age, Estimate)
         assert age.value == pytest.approx(30, abs=1e-4)
         assert age.std == pytest.approx(10, abs=1e-4)
@@ -121,23 +131,22 @@ def test_labels_are_in_the_order_of_the_output(
     scores = np.arange(1, len(names) + 1) / np.arange(1, len(names) + 1).sum()
     assert analyzer.weights is not None
     stand_in(analyzer.weights, layers, tmp_path, scores=scores.tolist())
-    analyzer.load(engine)
     crops = np.zeros((1, *analyzer.crop.size, analyzer.crop.channels), np.uint8)
-    (read,) = analyzer.predict(crops)
-    assert isinstance(read, Classification)
-    assert list(read.scores) == names
-    assert list(read.scores.values()) == pytest.approx(scores.tolist(), abs=1e-6)
+    (attribute,) = read(analyzer, crops, engine)
+    assert isinstance(attribute, Classification)
+    assert list(attribute.scores) == names
+    assert list(attribute.scores.values()) == pytest.approx(scores.tolist(), abs=1e-6)
 
 
 def test_the_same_trunk_is_one_function_and_another_is_not(engine: Engine, tmp_path: Path) -> None:
     stand_in(AGE_VGG, vgg_face.vgg_face(101), tmp_path)
     stand_in(GENDER_VGG, vgg_face.vgg_face(2), tmp_path)
     stand_in(RACE_VGG, vgg_face.vgg_face(6), tmp_path, trunk=5)
-    age, gender, race = AgeVggAnalyzer(), GenderVggAnalyzer(), RaceVggAnalyzer()
-    for analyzer in (age, gender, race):
-        analyzer.load(engine)
-    assert age.trunk is gender.trunk
-    assert age.trunk is not race.trunk
+    analyzers = AgeVggAnalyzer(), GenderVggAnalyzer(), RaceVggAnalyzer()
+    age, gender, race = (analyzer.load_trunk(engine) for analyzer in analyzers)
+    assert age.run is gender.run
+    assert age.run is not race.run
+    assert (age.name, gender.name, race.name) == ("vgg-face", "vgg-face", "vgg-face-race")
 
 
 @pytest.mark.parametrize("trunk", [0, 5], ids=["shared", "apart"])
@@ -191,26 +200,19 @@ def test_the_second_start_does_not_open_the_file(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(GENDER_VGG, vgg_face.vgg_face(2), tmp_path)
-    analyzer = GenderVggAnalyzer()
-    analyzer.load(engine)
-    expected = analyzer.predict(CROPS)
-    del analyzer  # and with it what was compiled
+    expected = read(GenderVggAnalyzer(), CROPS, engine)  # what was compiled is forgotten
     monkeypatch.delattr(Hdf5Weights, "_opened")
-    analyzer = GenderVggAnalyzer()
-    analyzer.load(engine)
-    assert analyzer.predict(CROPS) == expected
+    assert read(GenderVggAnalyzer(), CROPS, engine) == expected
 
 
 def test_a_head_of_another_package_shares_the_published_trunk(
     engine: Engine, tmp_path: Path
 ) -> None:
     stand_in(AGE_VGG, vgg_face.vgg_face(101), tmp_path)
-    trunk, _ = trunk_and_head(AGE_VGG, 101)
-    smile = Mean("smile", engine.compile(trunk))
-    age = AgeVggAnalyzer()
-    age.load(engine)
-    assert smile.trunk is age.trunk
-    assert len(smile.predict(CROPS)) == 2
+    network, _ = trunk_and_head(AGE_VGG, 101)
+    trunk = engine.compile(network)
+    assert AgeVggAnalyzer().load_trunk(engine).run is trunk
+    assert len(read(Mean("smile", trunk), CROPS, engine)) == 2
 
 
 def test_missing_weights_are_told_and_harm_nobody_else() -> None:
@@ -249,18 +251,26 @@ def test_the_catalogue_names_files_that_belong_to_its_analyzers() -> None:
 class WholePicture(Detector):
     """Takes the whole picture for a face."""
 
-    def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
+    def find(self, image: BGRImage, search: Search) -> list[Detection]:
         return [Detection((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
 
 
 class Mean(HeadAnalyzer):
     """Gives the mean of the features under a name."""
 
+    output = Unit("levels")
     crop = CropSpec(size=(8, 8), mode="box")
 
     def __init__(self, name: str, trunk: Callable[[Array], Features]) -> None:
         self.attribute = name  # type: ignore[misc]
-        self.trunk = trunk
+        self._trunk = trunk
 
-    def predict_from(self, features: Features) -> list[Estimate]:
-        return [Estimate(float(row.mean()), "levels") for row in features]
+    def load_trunk(self, engine: Engine) -> Trunk:
+        return Trunk("mean", self._trunk)
+
+    def load_head(self, engine: Engine) -> Callable[[Features], list[Estimate]]:
+        return lambda features: [Estimate(float(row.mean()), "levels") for row in features]
+
+
+def read(analyzer: Analyzer, crops: Crops, engine: Engine) -> Sequence[Attribute]:
+    return analyzer.load(engine)(CropBatch(crops, [CropGeometry()] * len(crops)))

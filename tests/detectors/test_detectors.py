@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +14,9 @@ import pytest
 from conftest import SHARED
 from numpy.typing import NDArray
 
-from faceattr.boxes import overlaps
+from faceattr.boxes import iou
 from faceattr.detectors import detectors, dlib
-from faceattr.detectors.base import Detector
+from faceattr.detectors.base import Detector, LoadedDetector
 from faceattr.engines import create_engine
 from faceattr.images import load_image
 from faceattr.testing import check_detector
@@ -59,20 +59,17 @@ def _empty_cache(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("FACEATTR_HOME", str(tmp_path))
 
 
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Detector]:
-    """Return a function that makes a loaded detector of that name."""
+def create(name: str, **options: float | None) -> Detector:
+    """Return a detector; skip the test if this machine lacks what it needs."""
+    if name.startswith("dlib"):
+        pytest.importorskip("dlib")
+    if detectors.get(name).weights and not (SHARED / "detectors").is_dir():
+        pytest.skip(f"needs {SHARED / 'detectors'}")
+    return detectors.create(name, **options)
 
-    def loaded(name: str, **options: float) -> Detector:
-        if name.startswith("dlib"):
-            pytest.importorskip("dlib")
-        if detectors.get(name).weights and not (SHARED / "detectors").is_dir():
-            pytest.skip(f"needs {SHARED / 'detectors'}")
-        detector: Detector = detectors.get(name)(**options)  # type: ignore[arg-type]
-        detector.load(create_engine())
-        return detector
 
-    return loaded
+def load(name: str, **options: float | None) -> LoadedDetector:
+    return LoadedDetector(create(name, **options), create_engine())
 
 
 def are_inside(found: Sequence[Detection], image: BGRImage) -> bool:
@@ -83,45 +80,39 @@ def are_inside(found: Sequence[Detection], image: BGRImage) -> bool:
     )
 
 
-def iou(detection: Detection, bbox: Sequence[float]) -> float:
-    return overlaps(np.array([detection.bbox]), np.array([bbox])).item()
+def overlap(detection: Detection, bbox: Sequence[float]) -> float:
+    return iou(np.array([detection.bbox]), np.array([bbox])).item()
 
 
 def num_found(found: Sequence[Detection], faces: Sequence[NDArray[np.float64]]) -> int:
     """Return on how many of the faces something was found."""
     boxes = np.array([one.bbox for one in found]).reshape(-1, 4)
-    return int((overlaps(np.array(faces), boxes).max(axis=1, initial=0) > 0.4).sum())
+    return int((iou(np.array(faces), boxes).max(axis=1, initial=0) > 0.4).sum())
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_the_contract_is_kept(name: str, make: Callable[..., Detector], astronaut: Path) -> None:
+def test_the_contract_is_kept(name: str, astronaut: Path) -> None:
     image = load_image(astronaut)
-    check_detector(make(name), [np.hstack([image, image[:, ::-1]])])
+    check_detector(create(name), [np.hstack([image, image[:, ::-1]])])
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_the_face_is_framed_as_by_mtcnn(
-    name: str, make: Callable[..., Detector], astronaut: Path
-) -> None:
-    surest = make(name).detect(load_image(astronaut))[0]
-    assert iou(surest, FACE) > 0.7
+def test_the_face_is_framed_as_by_mtcnn(name: str, astronaut: Path) -> None:
+    surest = load(name).detect(load_image(astronaut))[0]
+    assert overlap(surest, FACE) > 0.7
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_a_gray_picture_has_the_same_face(
-    name: str, make: Callable[..., Detector], astronaut: Path
-) -> None:
+def test_a_gray_picture_has_the_same_face(name: str, astronaut: Path) -> None:
     gray = cv2.cvtColor(load_image(astronaut), cv2.COLOR_BGR2GRAY)
-    surest = make(name).detect(load_image(gray))[0]
-    assert iou(surest, FACE) > 0.7
+    surest = load(name).detect(load_image(gray))[0]
+    assert overlap(surest, FACE) > 0.7
 
 
 @pytest.mark.parametrize("name", SEARCHING)
 @pytest.mark.parametrize("cut", [0.2, 0.5, 0.8])
-def test_a_face_cut_by_the_border_ends_there(
-    name: str, cut: float, make: Callable[..., Detector], astronaut: Path
-) -> None:
-    detector, image = make(name), load_image(astronaut)
+def test_a_face_cut_by_the_border_ends_there(name: str, cut: float, astronaut: Path) -> None:
+    detector, image = load(name), load_image(astronaut)
     right = round(FACE[0] + (FACE[2] - FACE[0]) * cut)
     below = round(FACE[1] + (FACE[3] - FACE[1]) * cut)
     for part in (image[:, right:], image[below:], image[:, :right], image[:below]):
@@ -129,12 +120,10 @@ def test_a_face_cut_by_the_border_ends_there(
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_fifty_faces_are_found_in_one_picture(
-    name: str, make: Callable[..., Detector], astronaut: Path
-) -> None:
+def test_fifty_faces_are_found_in_one_picture(name: str, astronaut: Path) -> None:
     portrait = cv2.resize(load_image(astronaut)[:300, 80:380], (150, 150))
     crowd = np.tile(portrait, (5, 10, 1))
-    found = make(name, min_face=30).detect(crowd)
+    found = load(name, min_face=30).detect(crowd)
     assert are_inside(found, crowd)
     faces = [
         np.add(np.subtract(FACE, (80, 0, 80, 0)) / 2, (x, y, x, y))
@@ -147,7 +136,7 @@ def test_fifty_faces_are_found_in_one_picture(
 @pytest.mark.parametrize("name", FAR)
 @pytest.mark.parametrize("tile_size", [None, 1000])
 def test_far_faces_are_found_when_asked_for(
-    name: str, tile_size: int | None, make: Callable[..., Detector], astronaut: Path
+    name: str, tile_size: int | None, astronaut: Path
 ) -> None:
     scale = SMALL / (FACE[3] - FACE[1])
     small = cv2.resize(
@@ -157,15 +146,15 @@ def test_far_faces_are_found_when_asked_for(
     for x, y in PLACES:
         part = image[y : y + len(small), x : x + len(small)]
         part[:] = small[: part.shape[0], : part.shape[1]]
-    found = make(name, min_face=0.75 * SMALL, tile_size=tile_size).detect(image)
+    found = load(name, min_face=0.75 * SMALL, tile_size=tile_size).detect(image)
     assert are_inside(found, image)
     faces = [np.add(np.multiply(FACE, scale), (x, y, x, y)) for x, y in PLACES]
     assert num_found(found, faces) == len(PLACES)
 
 
 def test_dlib_s_memory_has_a_limit_however_small_a_face_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, make: Callable[..., Detector], astronaut: Path
+    monkeypatch: pytest.MonkeyPatch, astronaut: Path
 ) -> None:
     monkeypatch.setattr(dlib, "HOG_PIXELS_ASKED", 1_000_000)
-    surest = make("dlib-hog", min_face=1).detect(load_image(astronaut))[0]
-    assert iou(surest, FACE) > 0.7
+    surest = load("dlib-hog", min_face=1).detect(load_image(astronaut))[0]
+    assert overlap(surest, FACE) > 0.7

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from faceattr.detectors.base import LoadedDetector
 from faceattr.detectors.haar import HaarDetector
 from faceattr.detectors.scales import levels, resize, scale_to
 from faceattr.engines import create_engine
@@ -21,8 +22,7 @@ def test_no_level_is_too_large_for_memory(min_face: float) -> None:
 
 
 def test_a_detector_that_enlarges_answers_however_small_the_face() -> None:
-    detector = HaarDetector(min_face=1e-3)
-    detector.load(create_engine())
+    detector = LoadedDetector(HaarDetector(min_face=1e-3), create_engine())
     assert detector.detect(np.full((30, 40, 3), 128, np.uint8)) == []
 
 

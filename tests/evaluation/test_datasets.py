@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from faceattr.errors import ImageError, OptionError
-from faceattr.evaluation.datasets import FER_LABELS, ferplus_majority, load_labelled_set
+from faceattr.evaluation.datasets import ferplus_majority, load_labelled_set
 from faceattr.images import load_image
+from faceattr.labels import EMOTIONS
 
 PICTURE = np.full((4, 4, 3), 200, np.uint8)
 
@@ -129,7 +130,7 @@ def test_fer2013_with_votes_has_two_sources_of_ground_truth(tmp_path: Path) -> N
 
 def test_a_majority_has_more_than_half_of_all_votes() -> None:
     votes = np.array([[6, 0, 0, 4, 0, 0, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0, 0, 7, 0, 0]])
-    assert [FER_LABELS[index] if index >= 0 else "" for index in ferplus_majority(votes)] == [
+    assert [EMOTIONS[index] if index >= 0 else "" for index in ferplus_majority(votes)] == [
         "neutral",
         "",  # contempt is none of the seven
     ]

@@ -14,13 +14,14 @@ from conftest import Brightness, Light
 from scenes import SIDE, BrightSquares, HeavyBrightness, frames, scene, value_of
 
 import faceattr
+from faceattr.detectors.base import Search
 from faceattr.errors import OptionError, PluginError, SinkError, UnknownNameError
 from faceattr.streaming import analysis as module
-from faceattr.streaming.analysis import LiveAnalysis, play
+from faceattr.streaming.analysis import LiveAnalysis, hold, play
 from faceattr.streaming.background import Worker
 from faceattr.streaming.sinks import CallbackSink, CsvSink, JsonLinesSink, Sink, VideoSink
 from faceattr.streaming.sources import Pictures, VideoFile
-from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Face, Frame
+from faceattr.types import BGRImage, Crops, Detection, Estimate, Face, Frame
 
 STILL = scene((10, 10), (100, 60))
 
@@ -40,7 +41,7 @@ def test_faces_keep_their_numbers_and_are_read_in_every_frame() -> None:
         assert (frame.index, [face.track_id for face in faces]) == (index, [1, 2])
         assert all(value_of(face, "brightness") > 200 for face in faces)
     assert live.num_tracks == 2
-    assert live.looks == {"brightness": 40}
+    assert live.num_runs == {"brightness": 40}
 
 
 def test_a_heavy_analyzer_looks_after_five_frames_and_then_at_each_refresh() -> None:
@@ -49,8 +50,8 @@ def test_a_heavy_analyzer_looks_after_five_frames_and_then_at_each_refresh() -> 
     known = heavy_values(list(live.run(frames([STILL] * 120))))  # 12 s
     assert known[:4] == [None] * 4
     assert None not in known[4:]
-    assert heavy.looks == [2, 2, 2]  # at 0.4, 5.4 and 10.4 s
-    assert live.looks == {"brightness": 240, "heavy": 6}
+    assert heavy.runs == [2, 2, 2]  # at 0.4, 5.4 and 10.4 s
+    assert live.num_runs == {"brightness": 240, "heavy": 6}
 
 
 def test_an_answer_stands_until_the_next_look() -> None:
@@ -75,7 +76,7 @@ def test_a_face_that_comes_and_goes_is_not_looked_at() -> None:
     images = [scene(), scene((10, 10)), scene((10, 10)), scene((10, 10)), scene((10, 10))] * 10
     assert all(len(faces) <= 1 for _, faces in live.run(frames(images)))
     assert live.num_tracks == 1
-    assert heavy.looks == []
+    assert heavy.runs == []
 
 
 def test_nothing_is_frozen_where_freezing_is_off() -> None:
@@ -93,7 +94,7 @@ def test_the_picture_can_be_frozen_with_its_faces() -> None:
         freeze="frame",
         time_threshold=2.0,
     )
-    results = list(live.run(frames(images)))
+    results = list(hold(live, frames(images)))
     held = [int(np.flatnonzero(frame.image[10, :, 0])[0]) for frame, _ in results]
     expected = [0, 1, 2, 3, *[4] * 20, 24, 25, 26, 27, *[28] * 20, 48, 49, 50, 51, *[52] * 20]
     assert held[: len(expected)] == expected
@@ -110,7 +111,7 @@ def test_after_a_frozen_picture_faces_are_looked_for_at_once() -> None:
     live = LiveAnalysis(
         [Brightness()], detector=BrightSquares(), freeze="frame", time_threshold=2, detect_every=7
     )
-    results = list(live.run(frames(images)))
+    results = list(hold(live, frames(images)))
     assert results[23][1][0].bbox[0] == pytest.approx(0, abs=1)  # held
     assert results[24][1][0].bbox[0] == 24
 
@@ -129,9 +130,9 @@ def test_faces_are_carried_between_two_looks_of_the_detector() -> None:
     class Counting(BrightSquares):
         count = 0
 
-        def find(self, image: BGRImage, min_face: float | None) -> Sequence[object]:  # type: ignore[override]
+        def find(self, image: BGRImage, search: Search) -> Sequence[object]:  # type: ignore[override]
             Counting.count += 1
-            return super().find(image, min_face)
+            return super().find(image, search)
 
     images = [scene((2 * step, 10)) for step in range(60)]
     live = LiveAnalysis([], detector=Counting(), detect_every=3)
@@ -150,9 +151,9 @@ class WaitingSquares(BrightSquares):
         super().__init__()
         self.go_on = Semaphore(0)
 
-    def find(self, image: BGRImage, min_face: float | None) -> Sequence[Detection]:
+    def find(self, image: BGRImage, search: Search) -> Sequence[Detection]:
         assert self.go_on.acquire(timeout=10)
-        return super().find(image, min_face)
+        return super().find(image, search)
 
 
 def test_in_the_background_no_frame_waits_for_a_detector_that_looks_when_it_can() -> None:
@@ -183,9 +184,9 @@ def test_a_face_that_was_found_late_is_shown_where_it_is_now(
             super().start(work)
             self._num_frames_to_go = 8
 
-        def take(self) -> Any:
+        def poll(self) -> Any:
             self._num_frames_to_go -= 1
-            return super().take() if self._num_frames_to_go < 0 else None
+            return super().poll() if self._num_frames_to_go < 0 else None
 
     monkeypatch.setattr(module, "Worker", SlowWorker)
     live = LiveAnalysis([], detector=BrightSquares(), detect_every="auto")
@@ -221,7 +222,7 @@ def test_a_picture_of_another_size_keeps_the_faces() -> None:
 def test_nobody_is_an_empty_list(images: list[BGRImage]) -> None:
     live = LiveAnalysis([Brightness()], detector=BrightSquares())
     assert [faces for _, faces in live.run(frames(images))] == [[] for _ in images]
-    assert live.status == "0 faces   brightness 0x"
+    assert live.num_runs == {"brightness": 0}
 
 
 def test_who_left_leaves_no_trace() -> None:
@@ -233,7 +234,7 @@ def test_who_left_leaves_no_trace() -> None:
     assert live.num_tracks == 100
     assert len(live._tracker.track_ids) <= 4
     assert len(live._known._tracks) <= 4
-    assert all(len(looks) <= 4 for looks in live._schedule._looks.values())
+    assert all(len(runs) <= 4 for runs in live._schedule._last_runs.values())
 
 
 class Waiting(HeavyBrightness):
@@ -254,13 +255,13 @@ def test_in_the_background_no_frame_waits_for_a_heavy_analyzer() -> None:
     results = live.run(frames([STILL] * 100_000, fps=1000.0), background=True)
     before = [next(results) for _ in range(100)]
     assert heavy_values(before) == [None] * 100
-    assert live.looks == {"brightness": 200, "heavy": 2}
+    assert live.num_runs == {"brightness": 200, "heavy": 2}
     heavy.go_on.set()
     deadline = monotonic() + 10
     while "heavy" not in next(results)[1][0].attributes:
         assert monotonic() < deadline
     results.close()
-    assert heavy.looks == [2]
+    assert heavy.runs == [2]
 
 
 def test_an_analyzer_that_fails_in_the_background_is_named() -> None:
@@ -355,11 +356,17 @@ def test_labels_can_be_grouped_and_left_out_where_the_average_is_unsure() -> Non
         labels={"bright": "day", "dark": ["dusk", "night"]},
         min_confidence=0.6,
     )
-    attributes = [faces[0].attributes["light"] for _, faces in results]
-    labels = [one.label for one in attributes if isinstance(one, Classification)]
-    assert set(labels) == {"bright", None}
-    assert labels == sorted(labels, key=lambda label: label is None)
+    labels = [faces[0].text("light").split()[0] for _, faces in results]
+    assert set(labels) == {"bright", "uncertain"}
+    assert labels == sorted(labels)
     assert labels[10] == "bright"  # the average falls slowly
+
+
+def test_frames_can_be_analyzed_one_by_one() -> None:
+    whole = LiveAnalysis([Brightness(), HeavyBrightness()], detector=BrightSquares())
+    expected = [faces for _, faces in whole.run(frames([STILL] * 8))]
+    live = LiveAnalysis([Brightness(), HeavyBrightness()], detector=BrightSquares())
+    assert [live.step(frame) for frame in frames([STILL] * 8)] == expected
 
 
 def test_a_sink_that_is_done_ends_the_stream() -> None:
@@ -368,8 +375,8 @@ def test_a_sink_that_is_done_ends_the_stream() -> None:
 
 
 def test_frames_can_be_limited_in_number_and_rate() -> None:
-    live = LiveAnalysis([], detector=BrightSquares())
-    results = play(live, Pictures([STILL] * 99, fps=10), max_frames=5, max_fps=5)
+    live = LiveAnalysis([], detector=BrightSquares(), max_frames=5, max_fps=5)
+    results = play(live, Pictures([STILL] * 99, fps=10))
     assert [frame.index for frame, _ in results] == [0, 2, 4, 6, 8]
 
 
@@ -384,6 +391,11 @@ def test_frames_can_be_limited_in_number_and_rate() -> None:
         ({"budget": 2}, "budget is 2; it must be at least 0.01 and at most 1"),
         ({"min_confidence": 2}, "min_confidence is 2"),
         ({"freeze": "all"}, "freeze is 'all'"),
+        ({"freeze": "off", "refresh": {"brightness": 1}}, "refresh is for freeze='face'"),
+        ({"refresh": {"brightness": -1}}, "refresh of 'brightness' is -1"),
+        ({"refresh": ["brightness"]}, "write it like age=2"),
+        ({"time_threshold": float("nan")}, "time_threshold is nan"),
+        ({"max_fps": 0}, "max_fps is 0; it must be above 0"),
         ({"refresh": {"age": 1}}, "refresh of 'age'"),
     ],
 )

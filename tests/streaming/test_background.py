@@ -24,7 +24,7 @@ def do(worker: Worker[str], work: Callable[[], str]) -> str | None:
     worker.start(work)
     assert worker._work is not None
     wait([worker._work], timeout=10)
-    return worker.take()
+    return worker.poll()
 
 
 def test_without_a_thread_work_is_done_at_once_and_needs_no_rest() -> None:
@@ -33,34 +33,34 @@ def test_without_a_thread_work_is_done_at_once_and_needs_no_rest() -> None:
             assert worker.is_free
             worker.start(lambda number=number: number)  # type: ignore[misc]
             assert not worker.is_free
-            assert worker.take() == number
+            assert worker.poll() == number
 
 
 def test_a_result_is_taken_once_and_when_it_is_ready() -> None:
     go_on = threading.Event()
     with Worker[str](1.0) as worker:
-        assert worker.take() is None
+        assert worker.poll() is None
         worker.start(lambda: "late" if go_on.wait(10) else "never")
         assert not worker.is_free
-        assert worker.take() is None
+        assert worker.poll() is None
         go_on.set()
         deadline = time.monotonic() + 10
-        while (result := worker.take()) is None:
+        while (result := worker.poll()) is None:
             assert time.monotonic() < deadline
         assert result == "late"
-        assert worker.take() is None
+        assert worker.poll() is None
         assert worker.is_free
 
 
-@pytest.mark.parametrize(("share", "rest"), [(1.0, 0.0), (0.5, 3.0), (0.25, 9.0)])
-def test_after_work_comes_rest_by_the_share_of_the_time(share: float, rest: float) -> None:
+@pytest.mark.parametrize(("duty_cycle", "rest"), [(1.0, 0.0), (0.5, 3.0), (0.25, 9.0)])
+def test_after_work_comes_rest_by_the_duty_cycle(duty_cycle: float, rest: float) -> None:
     clock = Clock()
 
     def work_for_three_seconds() -> str:
         clock.now += 3.0
         return "done"
 
-    with Worker[str](share, clock=clock) as worker:
+    with Worker[str](duty_cycle, clock=clock) as worker:
         assert do(worker, work_for_three_seconds) == "done"
         for now, is_free in ((3.0 + rest - 0.01, False), (3.0 + rest, True)):
             clock.now = now
@@ -71,7 +71,7 @@ def fail() -> str:
     raise ZeroDivisionError("no light")
 
 
-@pytest.mark.parametrize("share", [None, 0.5])
-def test_an_error_comes_to_who_takes_the_result(share: float | None) -> None:
-    with Worker[str](share) as worker, pytest.raises(ZeroDivisionError, match="no light"):
+@pytest.mark.parametrize("duty_cycle", [None, 0.5])
+def test_an_error_comes_to_who_takes_the_result(duty_cycle: float | None) -> None:
+    with Worker[str](duty_cycle) as worker, pytest.raises(ZeroDivisionError, match="no light"):
         do(worker, fail)

@@ -3,39 +3,37 @@ from __future__ import annotations
 import csv
 import io
 import json
-import resource
-import shutil
+import math
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from disks import full_disk
 from scenes import frames, scene
 
-from faceattr.errors import ImageError, MissingDependencyError, SinkError
+from faceattr.errors import MissingDependencyError, OptionError, SinkError
+from faceattr.forms import Labels, Unit
 from faceattr.images import load_image
-from faceattr.pipeline import ImageResult
-from faceattr.streaming import sinks as module
 from faceattr.streaming.sinks import (
     CallbackSink,
     CsvSink,
-    FrameRate,
     JsonLinesSink,
     ParquetSink,
-    PictureFolder,
     Sink,
-    TrackTable,
+    TimelineSink,
     VideoSink,
     WindowSink,
-    flatten,
-    to_json,
-    write_csv,
+    containers,
+    tables,
 )
+from faceattr.streaming.sinks import window as window_module
 from faceattr.streaming.sources import VideoFile
-from faceattr.types import Classification, Estimate, Face, Frame
+from faceattr.streaming.statistics import FrameRate, TrackTable
+from faceattr.types import BGRImage, Classification, Estimate, Face, Frame
 
 FACE = Face(
     bbox=(1.04, 2, 30, 40),
@@ -45,101 +43,19 @@ FACE = Face(
         "age": Estimate(30.123, unit="years", std=4.0),
     },
 )
-SEEN = ImageResult("a.png", np.zeros((50, 60, 3), np.uint8), width=60, height=50, faces=[FACE])
-EMPTY = ImageResult("b.png", width=60, height=50)
-BROKEN = ImageResult("c.png", error=ImageError("c.png: no such file"))
-
-
-def test_a_face_is_one_flat_row() -> None:
-    assert flatten(FACE) == {
-        "x1": 1.0,
-        "y1": 2,
-        "x2": 30,
-        "y2": 40,
-        "confidence": 0.9877,
-        "emotion": "happy",
-        "emotion_confidence": 0.75,
-        "emotion_happy": 0.75,
-        "emotion_sad": 0.25,
-        "age": 30.12,
-        "age_std": 4.0,
-    }
-
-
-def test_a_csv_table_has_a_row_for_every_picture() -> None:
-    file = io.StringIO()
-    write_csv([SEEN, EMPTY, BROKEN], file)
-    header, seen, empty, broken = file.getvalue().splitlines()
-    assert header.startswith("source,face,x1,y1,x2,y2,confidence,emotion,")
-    assert header.endswith(",error")
-    assert seen.startswith("a.png,0,1.0,2,30,40,0.9877,happy,")
-    assert empty.strip(",") == "b.png"
-    assert broken.startswith("c.png,")
-    assert broken.endswith("c.png: no such file")
-
-
-def test_json_is_a_list_of_objects() -> None:
-    seen, empty, broken = json.loads(to_json([SEEN, EMPTY, BROKEN]))
-    assert seen == {"source": "a.png", "width": 60, "height": 50, "faces": [FACE.to_dict()]}
-    assert empty["faces"] == []
-    assert broken == {"source": "c.png", "error": "c.png: no such file"}
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("photos/me.JPG", "me.jpg"),
-        ("http://localhost/me.webp?size=1", "me.webp"),
-        ("still.gif", "still.gif.png"),
-        ("<array (50, 60, 3) uint8>", "<array (50, 60, 3) uint8>.png"),
-    ],
-)
-def test_annotated_pictures_keep_their_names(tmp_path: Path, source: str, name: str) -> None:
-    image = np.zeros((50, 60, 3), np.uint8)
-    path = PictureFolder(tmp_path / "new").write(ImageResult(source, image, faces=[FACE]))
-    assert path == tmp_path / "new" / name
-    assert load_image(path).any()
-
-
-def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    folder = PictureFolder(tmp_path)
-    image = np.zeros((9, 9, 3), np.uint8)
-    names = [folder.write(ImageResult(f"{n}/x.png", image)).name for n in range(3)]
-    assert names == ["x.png", "x-2.png", "x-3.png"]
-
-
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ImageError, match="cannot be made: Not a directory"):
-        PictureFolder(tmp_path / "file" / "x")
-
-
-def test_a_picture_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(ImageError, match=r"a\.png: cannot be written: Is a directory"):
-        PictureFolder(tmp_path).write(SEEN)
-
-
 TRACKED = Face((1, 2, 30, 40), 0.5, track_id=3, frozen={"age": 2.5})
 KNOWN = Face((1, 2, 30, 40), 0.5, attributes=FACE.attributes, track_id=4)
 FRAMES = frames([scene((step, 10)) for step in range(20)])
 
 
+COLUMNS = Labels(["happy", "sad"]).columns("emotion") + Unit("years").columns("age")
+
+
 def write_all(sink: Sink, faces: Sequence[Face], count: int = 20) -> None:
+    sink.begin(COLUMNS)
     with sink:
         for frame in FRAMES[:count]:
             sink.write(frame, faces)
-
-
-@contextmanager
-def full_disk(num_bytes: int) -> Iterator[None]:
-    """No file can grow larger, which fails like a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_json_lines_hold_a_frame_each(tmp_path: Path) -> None:
@@ -161,18 +77,36 @@ def test_json_lines_can_hold_a_face_each(tmp_path: Path) -> None:
     assert lines[0] == {"frame": 0, "timestamp": 0.0, **TRACKED.to_dict()}
 
 
-def test_a_table_grows_wider_when_an_attribute_is_read_first(tmp_path: Path) -> None:
+def test_a_table_has_all_columns_before_an_attribute_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with CsvSink(path) as sink:
-        sink.write(FRAMES[0], [])
-        assert path.read_bytes() == b"frame,timestamp,track,x1,y1,x2,y2,confidence\r\n"
+        sink.begin(COLUMNS)
+        header = path.read_text()
+        assert header.startswith("frame,timestamp,track,x1,y1,x2,y2,confidence,emotion,")
         sink.write(FRAMES[1], [TRACKED])
         sink.write(FRAMES[2], [TRACKED, KNOWN])
+    assert path.read_text().startswith(header)
     first, second, third = csv.DictReader(io.StringIO(path.read_text()))
     assert [first["frame"], second["frame"], third["track"]] == ["1", "2", "4"]
     assert [first["age"], second["age"], third["age"]] == ["", "", "30.12"]
     assert third["emotion"] == "happy"
-    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", [CsvSink, ParquetSink])
+def test_a_table_without_play_is_told_its_columns(
+    tmp_path: Path, kind: type[CsvSink] | type[ParquetSink]
+) -> None:
+    if kind is ParquetSink:
+        pytest.importorskip("pyarrow")
+    with kind(tmp_path / "a") as sink, pytest.raises(SinkError, match=r"columns=live\.columns"):
+        sink.write(FRAMES[0], [])
+    with kind(tmp_path / "b", columns=COLUMNS) as sink:
+        sink.write(FRAMES[0], [KNOWN])
+    with (
+        kind(tmp_path / "c", columns=COLUMNS[:3]) as sink,
+        pytest.raises(SinkError, match="no column 'emotion_sad'"),
+    ):
+        sink.write(FRAMES[0], [KNOWN])
 
 
 @pytest.mark.parametrize(("kind", "num_bytes"), [(CsvSink, 800), (JsonLinesSink, 4000)])
@@ -191,17 +125,6 @@ def test_a_full_disk_leaves_whole_lines(
         assert {line.count(",") for line in lines} == {lines[0].count(",")}
 
 
-def test_a_full_disk_leaves_the_table_as_it_was_before_it_grew_wider(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    with CsvSink(path) as sink:
-        sink.write(FRAMES[0], [TRACKED])
-        before = path.read_text()
-        with full_disk(len(before)), pytest.raises(SinkError, match="cannot be written"):
-            sink.write(FRAMES[1], [KNOWN])
-    assert path.read_text() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize("kind", [CsvSink, JsonLinesSink])
 def test_a_file_that_cannot_be_opened_is_an_error_at_once(
     tmp_path: Path, kind: type[CsvSink] | type[JsonLinesSink]
@@ -214,8 +137,8 @@ def test_a_parquet_table_has_a_row_per_face(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(module, "BATCH_ROWS", 4)
-    with ParquetSink(tmp_path / "a.parquet") as sink:
+    monkeypatch.setattr(tables, "BATCH_ROWS", 4)
+    with ParquetSink(tmp_path / "a.parquet", columns=COLUMNS) as sink:
         for frame in FRAMES[:3]:
             sink.write(frame, [TRACKED, TRACKED])
         sink.write(FRAMES[3], [KNOWN])
@@ -259,6 +182,137 @@ def test_a_video_plays_at_the_speed_of_the_timestamps(tmp_path: Path) -> None:
     assert left == [0, 1, 2, 5, 5, 5, 5, 5]
 
 
+def count_frames(path: Path) -> int:
+    return sum(1 for _ in VideoFile(path))
+
+
+def write_at(sink: Sink, times: Sequence[float]) -> None:
+    with sink:
+        for index, time in enumerate(times):
+            sink.write(Frame(scene((index % 100, 10)), index, time), [])
+
+
+def test_a_jump_of_timestamps_becomes_a_short_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_at(VideoSink(tmp_path / "a.mp4", fps=10), [0, 0.1, 86_400, 86_400.1, 86_400.2])
+    assert count_frames(tmp_path / "a.mp4") == 2 + 50 + 2
+    assert "timestamps jump by 86399.9 s at frame 2" in caplog.text
+
+
+def test_a_clock_that_is_set_back_stops_no_video(tmp_path: Path) -> None:
+    write_at(VideoSink(tmp_path / "a.mp4", fps=10), [1000, 1000.1, 5, 5.1, 5.2])
+    assert count_frames(tmp_path / "a.mp4") == 5
+
+
+@pytest.mark.parametrize(
+    ("claimed", "real", "expected"), [(1000, 30, 30), (90, 30, 30), (240, 240, 240), (50, 25, 50)]
+)
+def test_a_high_frame_rate_is_measured(
+    tmp_path: Path, claimed: float, real: float, expected: float
+) -> None:
+    times = [index / real for index in range(40)]
+    write_at(VideoSink(tmp_path / "a.mp4", fps=claimed), times)
+    source = VideoFile(tmp_path / "a.mp4")
+    assert source.fps == pytest.approx(expected)
+    assert len(list(source)) == pytest.approx(40 * expected / real, abs=1)
+
+
+def test_a_high_frame_rate_of_a_few_frames_is_measured(tmp_path: Path) -> None:
+    write_at(VideoSink(tmp_path / "a.mp4", fps=1000), [0, 0.04, 0.08])
+    assert count_frames(tmp_path / "a.mp4") == 3
+    write_at(VideoSink(tmp_path / "b.mp4", fps=1000), [0])
+    assert count_frames(tmp_path / "b.mp4") == 1
+    write_at(VideoSink(tmp_path / "c.mp4", fps=1000), [0.0] * 20)  # no times at all
+    assert count_frames(tmp_path / "c.mp4") == 1
+
+
+@pytest.mark.parametrize("fps", [0.5, 14.985, 29.97, 59.94])
+@pytest.mark.parametrize("ending", ["mp4", "avi", "mkv"])
+def test_a_video_has_any_frame_rate(tmp_path: Path, ending: str, fps: float) -> None:
+    path = tmp_path / f"a.{ending}"
+    write_at(VideoSink(path, fps=fps), [index / fps for index in range(40)])
+    found = list(VideoFile(path))
+    assert len(found) == 40
+    assert found[-1].timestamp == pytest.approx(39 / fps, rel=1e-3)
+
+
+@pytest.mark.parametrize("fps", [0, -1, math.nan, math.inf])
+def test_a_frame_rate_is_a_number_above_zero(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(OptionError, match="must be above 0"):
+        VideoSink(tmp_path / "a.mp4", fps=fps)
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("kind", [CsvSink, JsonLinesSink, VideoSink, TimelineSink])
+def test_a_timestamp_that_is_not_finite_is_an_error(
+    tmp_path: Path, kind: Callable[[Path], Sink], time: float
+) -> None:
+    with kind(tmp_path / "a.mp4" if kind is VideoSink else tmp_path / "a.png") as sink:
+        sink.begin(COLUMNS)
+        with pytest.raises(SinkError, match="frame 7 has the timestamp"):
+            sink.write(Frame(scene(), 7, time), [KNOWN])
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi"])
+def test_a_video_can_be_read_while_it_grows(tmp_path: Path, ending: str) -> None:
+    path, copy = tmp_path / f"a.{ending}", tmp_path / f"copy.{ending}"
+    with VideoSink(path, fps=10) as sink:
+        for index in range(45):
+            sink.write(Frame(scene((index, 10)), index, index / 10), [])
+            copy.write_bytes(path.read_bytes())
+            assert index - 10 < count_frames(copy) <= index + 1
+    assert count_frames(path) == 45
+    capture = cv2.VideoCapture(str(path))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 45
+    capture.set(cv2.CAP_PROP_POS_FRAMES, 33)  # the index at the end makes it possible
+    assert int(np.flatnonzero(capture.read()[1][20, :, 0] > 128)[0]) == pytest.approx(33, abs=2)
+
+
+def test_a_large_avi_file_has_several_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "MAX_RIFF", 20_000)
+    write_at(VideoSink(tmp_path / "a.avi", fps=10), [index / 10 for index in range(60)])
+    assert (tmp_path / "a.avi").read_bytes().count(b"AVIX") >= 2
+    assert count_frames(tmp_path / "a.avi") == 60
+
+
+KILLED = """
+import sys
+import numpy as np
+from faceattr.streaming.sinks import CsvSink, JsonLinesSink, VideoSink
+from faceattr.types import Face, Frame
+
+sinks = [VideoSink(sys.argv[1]), CsvSink("a.csv", columns=()), JsonLinesSink("a.jsonl")]
+for index in range(100_000):
+    frame = Frame(np.full((120, 160, 3), index % 256, np.uint8), index, index / 25)
+    for sink in sinks:
+        sink.write(frame, [Face((1, 2, 30, 40), 0.5, track_id=1)])
+    print(index + 1, flush=True)
+"""
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 30, 77])
+@pytest.mark.parametrize("ending", ["mp4", "avi", "mkv"])
+def test_a_process_that_is_killed_leaves_readable_files(
+    tmp_path: Path, ending: str, num_frames: int
+) -> None:
+    command = [sys.executable, "-c", KILLED, f"a.{ending}"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while int(process.stdout.readline()) < num_frames:
+            pass
+        process.kill()
+        written = max([num_frames, *map(int, process.stdout.read().split())])
+    assert max(1, written - 25) <= count_frames(tmp_path / f"a.{ending}") <= written + 1
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert {row.count(",") for row in rows} == {7}
+    assert min(len(lines), len(rows) - 1) >= written - 1
+
+
 def test_a_video_keeps_its_size(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "a.mp4", fps=10) as sink:
         sink.write(FRAMES[0], [])
@@ -266,17 +320,14 @@ def test_a_video_keeps_its_size(tmp_path: Path) -> None:
     assert [frame.image.shape for frame in VideoFile(tmp_path / "a.mp4")] == [(120, 160, 3)] * 2
 
 
-def test_a_video_stops_before_the_disk_is_full_and_stays_readable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = shutil.disk_usage(tmp_path)
-    with VideoSink(tmp_path / "a.mp4", fps=10) as sink:
-        for frame in FRAMES[:10]:
-            sink.write(frame, [])
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=7_000_000))
-        with pytest.raises(SinkError, match=r"a\.mp4: the disk is full but for 7 MB"):
-            sink.write(FRAMES[10], [])
-    assert len(list(VideoFile(tmp_path / "a.mp4"))) == 10
+@pytest.mark.parametrize("ending", ["mp4", "avi", "mkv", "mov"])
+def test_a_video_on_a_full_disk_stays_readable(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    message = rf"a\.{ending}: cannot be written: File too large"
+    with full_disk(200_000), pytest.raises(SinkError, match=message):
+        record(VideoSink(path), [noise(index) for index in range(200)])
+    assert 50_000 < path.stat().st_size <= 200_000
+    assert len(list(VideoFile(path))) >= 20
 
 
 @pytest.mark.parametrize(
@@ -328,6 +379,17 @@ def test_the_rate_of_frames_is_that_of_late() -> None:
     assert rates[31:] == pytest.approx([10.0, 29 / 3.4])
 
 
+def record(sink: VideoSink, images: Sequence[BGRImage]) -> None:
+    with sink:
+        for frame in frames(images, fps=25.0):
+            sink.write(frame, [])
+
+
+def noise(seed: int) -> BGRImage:
+    small = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8)
+    return np.asarray(cv2.resize(small, (160, 120)), np.uint8)
+
+
 class FakeScreen:
     """Stands in for OpenCV's windows; keys are pressed in turn, then the window is closed."""
 
@@ -335,7 +397,7 @@ class FakeScreen:
         self.shown: list[np.ndarray] = []
         self._keys = iter(keys)
         self._is_open = True
-        monkeypatch.setattr(module, "_require_display", lambda: None)
+        monkeypatch.setattr(window_module, "_require_display", lambda: None)
         monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
         monkeypatch.setattr(cv2, "resizeWindow", lambda *_: None)
         monkeypatch.setattr(cv2, "imshow", lambda _, image: self.shown.append(image))

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 import pytest
 
-from faceattr.streaming.smoothing import Averages, rate
-from faceattr.types import Attribute, Classification, Detection, Estimate
+from faceattr.streaming.smoothing import Averages
+from faceattr.types import Attribute, Classification, Descriptor, Estimate
 
 
 def average(*answers: tuple[Attribute, float, float], half_life: float = math.inf) -> Attribute:
@@ -39,13 +38,6 @@ def test_scores_are_averaged_by_quality_and_confidence() -> None:
     assert mean.scores == pytest.approx({"happy": 0.7, "sad": 0.3})
 
 
-def test_an_average_has_a_label_only_where_the_last_answer_would() -> None:
-    unsure = Classification({"happy": 0.6, "sad": 0.4}, min_confidence=0.7)
-    mean = average((unsure, 0.5, 0.0), (unsure, 0.5, 0.0))
-    assert isinstance(mean, Classification)
-    assert (mean.label, mean.min_confidence) == (None, 0.7)
-
-
 def test_an_answer_counts_half_after_its_half_life() -> None:
     answers = [(years(0), 1.0, 0.0), (years(30), 1.0, 2.0)]
     assert average(*answers, half_life=2.0) == years(20)
@@ -73,12 +65,8 @@ def test_tracks_are_kept_apart_and_forgotten_when_they_end() -> None:
     assert averages.of(2) == {"age": years(60)}
 
 
-def test_large_and_sharp_faces_are_of_better_quality() -> None:
-    random = np.random.default_rng(0)
-    sharp = random.integers(0, 256, (200, 200, 3), np.uint8)
-    blurred = cv2.GaussianBlur(sharp, (0, 0), 5)
-    large, small = Detection((0, 0, 200, 200), 1.0), Detection((0, 0, 30, 30), 1.0)
-    of_large, of_small = rate(sharp, [large, small])
-    assert 1 > of_large > of_small > 0
-    assert of_large > rate(blurred, [large])[0] > 0
-    assert rate(np.zeros_like(sharp), [small])[0] > 0
+def test_the_mean_of_descriptors_is_a_unit_vector() -> None:
+    one, other = Descriptor(np.array([1, 0], np.float32)), Descriptor(np.array([0, 1], np.float32))
+    mean = average((one, 0.5, 0.0), (other, 0.5, 0.0))
+    assert isinstance(mean, Descriptor)
+    np.testing.assert_allclose(mean.vector, [0.5**0.5, 0.5**0.5], atol=1e-6)

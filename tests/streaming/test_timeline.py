@@ -11,7 +11,7 @@ from faceattr.errors import MissingDependencyError, SinkError
 from faceattr.images import load_image
 from faceattr.streaming.sinks import timeline as module
 from faceattr.streaming.sinks.timeline import TimelineSink
-from faceattr.types import Attribute, BGRImage, Classification, Estimate, Face
+from faceattr.types import Attribute, BGRImage, Classification, Descriptor, Estimate, Face
 
 FRAMES = frames([scene()] * 60)
 HAPPY = Classification({"happy": 0.75, "sad": 0.25})
@@ -34,6 +34,21 @@ def test_there_is_a_row_per_track_and_a_column_per_attribute(tmp_path: Path) -> 
     two = draw(tmp_path / "two.png", [[face(1, emotion=HAPPY, age=YEARS), face(2)]] * 20)
     assert one.shape[1] * 2 == two.shape[1]
     assert one.shape[0] < two.shape[0]
+
+
+def test_descriptors_are_left_out(tmp_path: Path) -> None:
+    vector = Descriptor(np.array([0.6, 0.8], np.float32))
+    expected = draw(tmp_path / "age.png", [[face(1, age=YEARS)]] * 20)
+    drawn = draw(tmp_path / "both.png", [[face(1, age=YEARS, identity=vector)]] * 20)
+    np.testing.assert_array_equal(drawn, expected)
+
+
+@pytest.mark.parametrize("label", ["$\\frac$", "_hidden", "嬉しい", "a\x1b[31m", "50 % & #"])
+def test_labels_are_shown_as_they_are(tmp_path: Path, label: str) -> None:
+    named = draw(tmp_path / "a.png", [[face(1, mood=Classification({label: 1.0}))]] * 20)
+    other = draw(tmp_path / "b.png", [[face(1, mood=Classification({"x": 1.0}))]] * 20)
+    assert named.shape == other.shape
+    assert not np.array_equal(named, other)
 
 
 def test_only_those_who_were_seen_longest_are_drawn(

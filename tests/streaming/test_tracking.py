@@ -51,15 +51,15 @@ def test_a_face_is_found_again_where_it_was_going() -> None:
 @pytest.mark.parametrize("speed", [8, 12, 20, 30])
 @pytest.mark.parametrize("seed", range(5))
 def test_faces_that_cross_keep_their_numbers(speed: int, seed: int) -> None:
-    """One passes in front of the other, which is hidden meanwhile; the boxes tremble."""
+    """One passes in front of the other, which is occluded meanwhile; the boxes tremble."""
     random = np.random.default_rng(seed)
     tracker = IouTracker()
     for step in range(0, 600, speed):
         front = face(step + random.normal(0, 2), random.normal(0, 2))
         back = face(600 - step + random.normal(0, 2), 10 + random.normal(0, 2))
-        hidden = abs(front.bbox[0] - back.bbox[0]) < 50
-        found = tracker.update([front] if hidden else [front, back])
-        assert hidden or (found[1] == front and found[2] == back)
+        occluded = abs(front.bbox[0] - back.bbox[0]) < 50
+        found = tracker.update([front] if occluded else [front, back])
+        assert occluded or (found[1] == front and found[2] == back)
     assert tracker.num_started == 2
 
 
@@ -106,39 +106,39 @@ def test_a_faint_face_continues_a_track_and_starts_none() -> None:
     assert tracker.update([faint, other]) == {1: faint}
 
 
-def test_between_two_looks_faces_are_carried_on_with_their_landmarks() -> None:
+def test_between_two_looks_faces_are_predicted_on_with_their_landmarks() -> None:
     tracker = IouTracker()
     for step in range(30):
         tracker.update([face(10 * step)])
     for step in (30, 31):
-        (carried,) = tracker.carry().values()
-        assert carried.bbox == pytest.approx((10 * step, 0, 10 * step + 100, 100), abs=0.1)
-        assert carried.landmarks is not None
-        assert carried.landmarks[0, 0] == pytest.approx(10 * step, abs=0.1)
+        (predicted,) = tracker.predict().values()
+        assert predicted.bbox == pytest.approx((10 * step, 0, 10 * step + 100, 100), abs=0.1)
+        assert predicted.landmarks is not None
+        assert predicted.landmarks[0, 0] == pytest.approx(10 * step, abs=0.1)
     assert list(tracker.update([face(320)])) == [1]
 
 
-@pytest.mark.parametrize("late", [1, 3, 6])
-def test_what_is_found_late_is_moved_on_to_the_present(late: int) -> None:
+@pytest.mark.parametrize("delay", [1, 3, 6])
+def test_what_is_found_late_is_moved_on_to_the_present(delay: int) -> None:
     """A detector needs so many frames for one, and looks at the next one when it is done."""
     tracker = IouTracker()
-    for searched in range(0, 100, late + 1):
-        for _ in range(late):
-            tracker.carry()
-        found = tracker.update([face(5 * searched)], late=late)
+    for searched in range(0, 100, delay + 1):
+        for _ in range(delay):
+            tracker.predict()
+        found = tracker.update([face(5 * searched)], delay=delay)
         assert list(found) == [1]
-    now = 5 * (searched + late)
+    now = 5 * (searched + delay)
     assert found[1].bbox == pytest.approx((now, 0, now + 100, 100), abs=1)
     assert found[1].landmarks is not None
     assert found[1].landmarks[0, 0] == pytest.approx(now, abs=1)
-    assert tracker.carry()[1].bbox[0] == pytest.approx(now + 5, abs=1)
+    assert tracker.predict()[1].bbox[0] == pytest.approx(now + 5, abs=1)
 
 
-def test_a_face_that_is_missing_is_not_carried() -> None:
+def test_a_face_that_is_missing_is_not_predicted() -> None:
     tracker = IouTracker()
     tracker.update([face(0)])
     tracker.update([])
-    assert tracker.carry() == {}
+    assert tracker.predict() == {}
 
 
 def test_tracks_go_on_in_a_picture_of_another_size() -> None:

@@ -10,14 +10,14 @@ from faceattr_quality.profile import ProfileDetector
 
 ASTRONAUT = faceattr.load_image(Path(data.__path__[0]) / "astronaut.png")
 
-test_profile_keeps_the_contract = contract_test(ProfileDetector)
+test_profile_keeps_the_rules = contract_test(ProfileDetector)
 
 
-def test_profile_keeps_the_contract_on_a_photograph() -> None:
+def test_profile_keeps_the_rules_on_a_photograph() -> None:
     check_detector(ProfileDetector(), [ASTRONAUT])
 
 
-def test_who_looks_left_in_a_picture_looks_right_in_its_mirror() -> None:
+def test_a_face_that_looks_left_looks_right_in_the_mirror() -> None:
     (face,) = faceattr.detect(ASTRONAUT, detector="profile")  # by its name: it is installed
     x1, y1, x2, y2 = face.bbox
     assert x1 < 225 < x2  # the nose

@@ -8,12 +8,12 @@ import pytest
 from skimage import data
 
 import faceattr
-from faceattr import BGRImage, Classification
-from faceattr.alignment import MEAN_FACE, Placement
+from faceattr import BGRImage, Classification, CropGeometry
+from faceattr.alignment import MEAN_FACE
 from faceattr.testing import contract_test
 from faceattr_quality.quality import QualityAnalyzer, pose
 
-test_quality_keeps_the_contract = contract_test(QualityAnalyzer)
+test_quality_keeps_the_rules = contract_test(QualityAnalyzer)
 
 ASTRONAUT = faceattr.load_image(Path(data.__path__[0]) / "astronaut.png")
 
@@ -44,17 +44,17 @@ def test_a_worse_picture_says_what_is_wrong(fault: str, worse: BGRImage) -> None
 
 def test_a_face_that_looks_aside_is_turned() -> None:
     straight = (MEAN_FACE * 100).astype(np.float32)
-    assert pose(Placement(straight)) == 1
+    assert pose(CropGeometry(straight)) == 1
     aside = straight.copy()
     aside[2, 0] += 20  # the nose, by 0.45 of the distance of the eyes
-    assert pose(Placement(aside)) == pytest.approx(0.29, abs=0.02)
+    assert pose(CropGeometry(aside)) == pytest.approx(0.29, abs=0.02)
 
 
 def test_a_face_that_only_leans_is_not() -> None:
     matrix = cv2.getRotationMatrix2D((50, 50), 40, 1)
     leaning = MEAN_FACE * 100 @ matrix[:, :2].T + matrix[:, 2]
-    assert pose(Placement(leaning.astype(np.float32))) == pytest.approx(1)
+    assert pose(CropGeometry(leaning.astype(np.float32))) == pytest.approx(1)
 
 
-def test_landmarks_that_coincide_are_no_face_to_look_at() -> None:
-    assert pose(Placement(np.zeros((5, 2), np.float32))) == 0
+def test_landmarks_that_coincide_are_not_straight() -> None:
+    assert pose(CropGeometry(np.zeros((5, 2), np.float32))) == 0

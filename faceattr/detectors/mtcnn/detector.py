@@ -1,71 +1,47 @@
-"""MTCNN with the weights of the mtcnn package, on our engine.
-
-The same three stages, thresholds and arithmetic as the package, so the same boxes and
-landmarks; but whole arrays at a time, and without TensorFlow. Where there is much to look
-at and little of it is a face, the engine's own precision decides what is worth an exact
-look: boxes and landmarks always come of float32.
-"""
+"""The detector: an image pyramid, then three networks in a cascade."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, takewhile
-from typing import NamedTuple
+from itertools import takewhile
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from faceattr.boxes import suppress
-from faceattr.detectors.base import Detector
-from faceattr.detectors.mtcnn import weights as networks
-from faceattr.detectors.mtcnn.sampling import Picture, halvings_to
+from faceattr.boxes import nms
+from faceattr.detectors.base import Detector, Finder, Search
+from faceattr.detectors.mtcnn.packing import pack_levels, run_in_buckets, run_in_strips
+from faceattr.detectors.mtcnn.sampling import ImagePyramid, halvings_to
+from faceattr.detectors.mtcnn.stages import (
+    CELL,
+    Candidates,
+    apply_offsets,
+    concatenate,
+    decode_proposals,
+    face_probability,
+    place_landmarks,
+    to_squares,
+)
+from faceattr.detectors.mtcnn.weights import read_network
 from faceattr.detectors.scales import scale_to
-from faceattr.engines.base import Compiled, Engine
-from faceattr.networks.graph import Array
+from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
 
-CELL = 12  # px of the picture that one proposal sees
-STRIDE = 2  # px between two proposals
-PYRAMID_STEP = 0.709  # each level against the one before it, about the root of a half
-SMALLEST_FACE = 20.0  # px, where the picture is not too large for it
-MOST_PIXELS = 900_000  # of the finest level, where min_face is not given
-MOST_PIXELS_ASKED = 16_000_000  # of the finest level, where it is; takes 2 GB
-MOST_PIXELS_SEARCHED = 32_000_000  # of a picture, where min_face is given; takes 1.3 GB
+PYRAMID_STEP = 0.709  # scale of each level relative to the one before, about the root of a half
+SMALLEST_FACE = 20.0  # pixels, where the image is small enough for it
+MAX_LEVEL = 900_000  # pixels of the finest level, without min_face
+MAX_LEVEL_ASKED = 16_000_000  # pixels of the finest level, with min_face; takes 2 GB
+MAX_SEARCHED = 32_000_000  # pixels of the image used, with min_face; takes 1.3 GB
 
-FINE = 0.3  # scale above which levels have most of the px and only small faces
-SHEET_PIXELS = 20_000  # of a level that is looked at together with all smaller ones
-WORKERS = 2  # OpenCV makes a level on one core
-STRIP_PIXELS = 120_000  # of a level, that go through the proposal network at a time
-SIDES, NUMBERS = 8, 4  # of levels and of crops, that an engine meets from one to its double
+FINE = 0.3  # scale above which levels have most of the pixels, and only small faces
+PACKED_PIXELS = 20_000  # of a level, up to which it is packed with all smaller ones
+WORKERS = 2  # threads that make levels; OpenCV makes one on one core
 
-PNET_CONFIDENCE, RNET_CONFIDENCE = 0.6, 0.7
-PNET_LOGIT = math.log(PNET_CONFIDENCE / (1 - PNET_CONFIDENCE))
-RNET_DOUBT = 0.5  # quick and exact answers to 3000 proposals differ by 0.04 at most
-OVERLAP_IN_LEVEL, OVERLAP = 0.5, 0.7
-
-
-class Candidates(NamedTuple):
-    """Boxes that may be faces."""
-
-    boxes: NDArray[np.float64]
-    """(N, 4) x1, y1, x2, y2 in px."""
-    scores: NDArray[np.float32]
-    """(N,) probability of a face."""
-
-    def pick(self, rows: Array) -> Candidates:
-        """Return the candidates of these rows."""
-        return Candidates(self.boxes[rows], self.scores[rows])
-
-
-NO_CANDIDATES = Candidates(np.empty((0, 4)), np.empty(0, np.float32))
-
-
-def joined(parts: Sequence[Candidates]) -> Candidates:
-    """Return the candidates of all parts, in their order."""
-    return Candidates(*map(np.concatenate, zip(NO_CANDIDATES, *parts, strict=True)))
+RNET_CONFIDENCE = 0.7
+SCREEN_CONFIDENCE = 0.5  # approximate and exact outputs on 3000 proposals differ by at most 0.04
+MAX_OVERLAP = 0.7
 
 
 class MtcnnDetector(Detector):
@@ -77,71 +53,95 @@ class MtcnnDetector(Detector):
 
     default_threshold = 0.7
 
-    def load(self, engine: Engine) -> None:
+    def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        pnet, rnet = networks.read("pnet"), networks.read("rnet")
-        self._quick_pnet, self._quick_rnet = engine.compile(pnet), engine.compile(rnet)
+        return MtcnnFinder(engine)
+
+
+class MtcnnFinder:
+    """The compiled networks, and the threads that make levels of the pyramid.
+
+    Args:
+        engine: Runs the networks.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        pnet, rnet = read_network("pnet"), read_network("rnet")
+        self._screening_pnet, self._screening_rnet = engine.compile(pnet), engine.compile(rnet)
         self._pnet = engine.compile(pnet, precision="f32")
         self._rnet = engine.compile(rnet, precision="f32")
-        self._onet = engine.compile(networks.read("onet"), precision="f32")
-        self._pool = ThreadPoolExecutor(min(WORKERS, engine.threads or WORKERS))
+        self._onet = engine.compile(read_network("onet"), precision="f32")
+        self._num_workers = min(WORKERS, engine.threads or WORKERS)
+        self._start_pool()
 
-    def find(self, image: BGRImage, min_face: float | None) -> list[Detection]:
-        """See the base class."""
-        scales = pyramid(image.shape, min_face)
+    def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
+        """Return the faces of an image, as `Finder` says."""
+        scales = pyramid_scales(image.shape, search.min_face)
         if not scales:
             return []
-        halvings = max(int(-math.log2(scales[0])), 0)  # that leave enough for the finest level
-        if min_face is None:
-            picture = Picture(image, halvings)
-        else:  # then halving costs almost a point of AP
-            halvings = min(halvings, halvings_to(MOST_PIXELS_SEARCHED, image))
-            picture = Picture(image, halvings, MOST_PIXELS_SEARCHED)
-        candidates = self._propose(picture, scales)
-        return self._decide(picture, self._refine(picture, candidates))
+        halvings = max(int(-math.log2(scales[0])), 0)  # that keep all the finest level needs
+        if search.min_face is None:
+            pyramid = ImagePyramid(image, halvings)
+        else:  # to halve more costs almost a point of AP
+            halvings = min(halvings, halvings_to(MAX_SEARCHED, image))
+            pyramid = ImagePyramid(image, halvings, MAX_SEARCHED)
+        candidates = self._propose(pyramid, scales)
+        candidates = self._refine(pyramid, candidates)
+        return self._decide(pyramid, candidates, search.threshold)
 
-    def _propose(self, picture: Picture, scales: Sequence[float]) -> Candidates:
-        """Look at every place of every level of the pyramid."""
-        answers, small = [], []
-        levels = self._pool.map(picture.level, scales)  # the next ones, while one is looked at
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(wait=False)
+
+    def _start_pool(self) -> None:
+        self._pool, self._pid = ThreadPoolExecutor(self._num_workers), os.getpid()
+
+    def _propose(self, pyramid: ImagePyramid, scales: Sequence[float]) -> Candidates:
+        """Run PNet on every level of the pyramid."""
+        if self._pid != os.getpid():  # a forked child does not inherit its parent's threads
+            self._start_pool()
+        outputs, small = [], []
+        levels = self._pool.map(pyramid.level, scales)  # the next ones, while PNet runs on one
         for scale, level in zip(scales, levels, strict=True):
-            if level.size <= 3 * SHEET_PIXELS:
+            if level.size <= 3 * PACKED_PIXELS:
                 small.append(level)
             else:
-                pnet = self._quick_pnet if scale > FINE else self._pnet
-                answers.append(by_strips(pnet, level))
+                pnet = self._screening_pnet if scale > FINE else self._pnet
+                outputs.append(run_in_strips(pnet, level))
         if small:
-            sheet, parts = on_one_sheet(small)
-            answer = self._pnet(sheet[None])[0]
-            answers += [answer[part] for part in parts]
-        candidates = joined(list(map(proposals, answers, scales)))
-        return candidates.pick(suppress(*candidates, OVERLAP))
+            packed, parts = pack_levels(small)
+            output = self._pnet(packed[None])[0]
+            outputs += [output[part] for part in parts]
+        candidates = concatenate(list(map(decode_proposals, outputs, scales)))
+        return candidates.pick(nms(*candidates, MAX_OVERLAP))
 
-    def _refine(self, picture: Picture, candidates: Candidates) -> Candidates:
-        """Look again at each proposal, exactly if it may be a face, and move its sides."""
+    def _refine(self, pyramid: ImagePyramid, candidates: Candidates) -> Candidates:
+        """Screen the proposals by RNet, then run it in float32 on those that may be faces."""
         if not len(candidates.boxes):
             return candidates
-        squares = squared(candidates.boxes)
-        answer = by_usual_numbers(self._quick_rnet, picture.glance(squares, 24))
-        likely = face_probability(answer) > RNET_DOUBT
-        if not likely.any():
-            return candidates.pick(likely)
-        squares = squares[likely]
-        answer = by_usual_numbers(self._rnet, picture.cut(squares, 24))
-        refined = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
+        squares = to_squares(candidates.boxes)
+        crops = pyramid.crop_and_resize_approximately(squares, 24)
+        possible = face_probability(run_in_buckets(self._screening_rnet, crops)) > SCREEN_CONFIDENCE
+        if not possible.any():
+            return candidates.pick(possible)
+        squares = squares[possible]
+        output = run_in_buckets(self._rnet, pyramid.crop_and_resize(squares, 24))
+        refined = Candidates(apply_offsets(squares, output[:, 2:6]), face_probability(output))
         refined = refined.pick(refined.scores > RNET_CONFIDENCE)
-        return refined.pick(suppress(*refined, OVERLAP))
+        return refined.pick(nms(*refined, MAX_OVERLAP))
 
-    def _decide(self, picture: Picture, candidates: Candidates) -> list[Detection]:
-        """Look closest at what is left, and place the landmarks."""
+    def _decide(
+        self, pyramid: ImagePyramid, candidates: Candidates, threshold: float
+    ) -> list[Detection]:
+        """Run ONet on what is left; it decides, and places the landmarks."""
         if not len(candidates.boxes):
             return []
-        squares = squared(candidates.boxes)
-        answer = by_usual_numbers(self._onet, picture.cut(squares, 48))
-        decided = Candidates(moved(squares, answer[:, 2:6]), face_probability(answer))
-        landmarks = place_landmarks(squares, answer[:, 6:])
-        sure = np.flatnonzero(decided.scores > self.threshold)
-        kept = sure[suppress(*decided.pick(sure), OVERLAP, of_smaller=True)]
+        squares = to_squares(candidates.boxes)
+        output = run_in_buckets(self._onet, pyramid.crop_and_resize(squares, 48))
+        decided = Candidates(apply_offsets(squares, output[:, 2:6]), face_probability(output))
+        landmarks = place_landmarks(squares, output[:, 6:])
+        confident = np.flatnonzero(decided.scores > threshold)
+        kept = confident[nms(*decided.pick(confident), MAX_OVERLAP, measure="ioa")]
         return [
             Detection(
                 tuple(decided.boxes[row].tolist()), float(decided.scores[row]), landmarks[row]
@@ -150,132 +150,21 @@ class MtcnnDetector(Detector):
         ]
 
 
-def pyramid(shape: tuple[int, ...], min_face: float | None) -> list[float]:
-    """Return the scales at which a picture is searched, the finest first.
+def pyramid_scales(shape: tuple[int, ...], min_face: float | None) -> list[float]:
+    """Return the scales at which an image is searched, the finest first.
 
     Args:
-        shape: Height and width of the picture in px.
-        min_face: Smallest face to look for, in px; None for 20, or so much more that the
-            finest level has no more than `MOST_PIXELS`. Faces that would need a level of
-            more than `MOST_PIXELS_ASKED` are not looked for.
+        shape: Height and width of the image in pixels.
+        min_face: Smallest face to find, in pixels; None for 20, or larger where the finest level
+            would have more than `MAX_LEVEL` pixels. Faces that would need a level of more than
+            `MAX_LEVEL_ASKED` pixels are not searched for.
     """
     height, width = shape[:2]
     if min_face is None:
-        scale = CELL / SMALLEST_FACE
-        while height * width * scale**2 > MOST_PIXELS:
-            scale *= PYRAMID_STEP
+        finest = CELL / SMALLEST_FACE
+        while height * width * finest**2 > MAX_LEVEL:
+            finest *= PYRAMID_STEP
     else:
-        scale = scale_to(CELL, shape, min_face, MOST_PIXELS_ASKED)
-    steps = (scale * PYRAMID_STEP**step for step in range(1000))
-    return list(takewhile(lambda step: int(min(height, width) * step) >= CELL, steps))
-
-
-def on_one_sheet(
-    levels: Sequence[NDArray[np.float32]],
-) -> tuple[NDArray[np.float32], list[tuple[slice, slice]]]:
-    """Return levels side by side, as starting on a small one takes longer than looking at it.
-
-    Returns:
-        The sheet, and which rows and columns of the answer to it are the answer to each level.
-    """
-    levels = [  # even sides, so that no cell sees two levels
-        enlarged(level, *(side + side % STRIDE for side in level.shape[:2])) for level in levels
-    ]
-    starts = [0, *accumulate(level.shape[1] for level in levels)]
-    height, width = usual(len(levels[0]), SIDES), usual(starts[-1], SIDES)
-    sheet = np.zeros((height, width, 3), np.float32)
-    parts = []
-    for level, start in zip(levels, starts, strict=False):
-        height, width = level.shape[:2]
-        sheet[:height, start : start + width] = level
-        first = start // STRIDE
-        parts.append((slice(cells(height)), slice(first, first + cells(width))))
-    return sheet, parts
-
-
-def by_strips(pnet: Compiled, level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the (rows, columns, 6) answer to a level, of which the cache holds one strip."""
-    rows, columns = map(cells, level.shape[:2])
-    level = enlarged(level, *(usual(side, SIDES) for side in level.shape[:2]))
-    height, width = level.shape[:2]
-    step = max(STRIP_PIXELS // width // STRIDE, 1) * STRIDE
-    starts = range(0, max(height - CELL + STRIDE, 1), step)
-    strips = [level[None, start : start + step + CELL - STRIDE] for start in starts]
-    return np.concatenate([pnet(strip)[0] for strip in strips])[:rows, :columns]
-
-
-def by_usual_numbers(network: Compiled, crops: Array) -> NDArray[np.float32]:
-    """Return the answer to (N, H, W, C) crops, to few different numbers of crops."""
-    missing = usual(len(crops), NUMBERS) - len(crops)
-    padded = np.concatenate([crops, np.zeros_like(crops, shape=(missing, *crops.shape[1:]))])
-    return network(padded)[: len(crops)]
-
-
-def usual(number: int, choices: int) -> int:
-    """Return the number or a larger one, with few choices from a number to its double.
-
-    An engine makes itself ready for each shape it meets, which takes longer than some px or
-    crops more. With four choices 1 to 8 stay as they are, then come 10, 12, 14, 16, 20, 24, ...
-    """
-    step = 2 ** max((number - 1).bit_length() - choices.bit_length(), 0)
-    return number + -number % step
-
-
-def enlarged(level: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Return the level with its last rows and columns repeated."""
-    missing = height - level.shape[0], width - level.shape[1]
-    if not any(missing):
-        return level
-    border = cv2.copyMakeBorder(level, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
-    return np.asarray(border, np.float32)
-
-
-def cells(side: int) -> int:
-    """Return how many places the proposal network looks at along a side of so many px."""
-    return (side - CELL + 1) // STRIDE + 1
-
-
-def proposals(answer: NDArray[np.float32], scale: float) -> Candidates:
-    """Return the boxes that one level proposes, in px of the picture.
-
-    Args:
-        answer: (rows, columns, 6) of the proposal network.
-        scale: Size of the level as a share of the picture's.
-    """
-    rows, columns = np.nonzero(answer[..., 1] - answer[..., 0] > PNET_LOGIT)
-    answer = answer[rows, columns]
-    corners = np.stack([columns, rows], axis=1) * STRIDE
-    cells = np.hstack([corners + 1, corners + CELL]).astype(np.float64)
-    boxes = (cells + answer[:, 2:6] * (CELL - 1)) / scale
-    candidates = Candidates(boxes, face_probability(answer))
-    return candidates.pick(suppress(*candidates, OVERLAP_IN_LEVEL))
-
-
-def face_probability(answer: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the softmax of the first two of the last axis, for the second of them."""
-    return 1 / (1 + np.exp(answer[..., 0] - answer[..., 1]))
-
-
-def squared(boxes: Array) -> NDArray[np.float64]:
-    """Return the squares around the same centers with the longer sides."""
-    sides = boxes[:, 2:] - boxes[:, :2]
-    corners = boxes[:, :2] + (sides - sides.max(axis=1, keepdims=True)) / 2
-    return np.hstack([corners, corners + sides.max(axis=1, keepdims=True)])
-
-
-def moved(boxes: Array, offsets: Array) -> NDArray[np.float64]:
-    """Return the boxes with each side moved by a share of the box."""
-    sides = boxes[:, 2:] - boxes[:, :2] + 1
-    return boxes + offsets * np.hstack([sides, sides])
-
-
-def place_landmarks(boxes: Array, shares: Array) -> NDArray[np.float32]:
-    """Return the (N, 5, 2) landmarks in px.
-
-    Args:
-        boxes: (N, 4) squares that the output network saw.
-        shares: (N, 10) five x, then five y, in shares of the squares.
-    """
-    sides = boxes[:, None, 2:] - boxes[:, None, :2] + 1
-    points = shares.reshape(-1, 2, 5).transpose(0, 2, 1)
-    return (points * sides + boxes[:, None, :2] - 1).astype(np.float32)
+        finest = scale_to(CELL, shape, min_face, MAX_LEVEL_ASKED)
+    scales = (finest * PYRAMID_STEP**step for step in range(1000))
+    return list(takewhile(lambda scale: int(min(height, width) * scale) >= CELL, scales))

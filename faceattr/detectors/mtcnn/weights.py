@@ -1,15 +1,13 @@
-"""The three networks of MTCNN: proposals, refinement, output, with the mtcnn package's weights.
+"""The three networks, with the weights of the mtcnn package.
 
-Each gives all that it says in one array: first two logits (no face, face), then the
-offsets of the box's x1, y1, x2, y2 in shares of its sides, and from the last network the
-x of five landmarks and their y.
-
-Reference: Zhang et al., Joint Face Detection and Alignment Using Multitask Cascaded
-Convolutional Networks, IEEE Signal Processing Letters 2016.
+Each gives all its outputs in one array: first two logits (no face, face), then the offsets of the
+box's x1, y1, x2 and y2 as shares of its sides, and from ONet the x of five landmarks, then their
+y.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 from collections.abc import Sequence
@@ -25,8 +23,62 @@ from faceattr.networks.graph import Array, Layer, Network, sequential
 NUM_ARRAYS = {"Conv2D": 2, "Dense": 2, "PReLU": 1}
 
 
+def read_network(name: str) -> Network:
+    """Return ``"pnet"``, ``"rnet"`` or ``"onet"`` with the weights of the installed mtcnn package.
+
+    The package takes RGB in [-1, 1], lays images out by columns before dense layers, and gives
+    several outputs. The weights are rearranged once, so that no image has to be.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+        WeightsError: Its file is damaged.
+    """
+    layers = {"pnet": pnet, "rnet": rnet, "onet": onet}[name]()
+    path = _find_file(name)
+    arrays = read_arrays(path)
+    weighted = [layer for layer in layers if layer.kind in NUM_ARRAYS]
+    counts = [NUM_ARRAYS[layer.kind] for layer in weighted[:-1]]
+    body, outputs = arrays[: sum(counts)], arrays[sum(counts) :]
+    groups = [
+        body[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)
+    ]
+    groups[0] = _take_bgr_bytes(*groups[0])
+    for index, layer in enumerate(weighted[:-1]):
+        if layer.kind == "Dense":
+            groups[index][0] = _take_rows(groups[index][0], channels=groups[index - 1][0].shape[-1])
+    groups.append(_merge_outputs(outputs))
+    weights = {layer.name: group for layer, group in zip(weighted, groups, strict=True)}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Network(name, layers, weights, digest, stored=False)
+
+
+def _find_file(name: str) -> Path:
+    package = importlib.util.find_spec("mtcnn")  # importing it would import TensorFlow
+    if package is None or not package.submodule_search_locations:
+        raise MissingDependencyError("the detector 'mtcnn' needs: pip install mtcnn")
+    return Path(package.submodule_search_locations[0], "assets", "weights", f"{name}.lz4")
+
+
+def _take_bgr_bytes(kernel: Array, bias: Array) -> list[Array]:
+    """Change a first convolution of RGB in [-1, 1] into one of BGR in [0, 255]."""
+    kernel = kernel[:, :, ::-1] / 128
+    return [kernel, bias - 127.5 * kernel.sum(axis=(0, 1, 2))]
+
+
+def _take_rows(kernel: Array, channels: int) -> Array:
+    """Change a dense layer on a square map laid out by columns into one by rows."""
+    side = math.isqrt(len(kernel) // channels)
+    return kernel.reshape(side, side, channels, -1).swapaxes(0, 1).reshape(kernel.shape)
+
+
+def _merge_outputs(arrays: Sequence[Array]) -> list[Array]:
+    """Return one kernel and one bias for all outputs; the last, face or not, comes first."""
+    kernels, biases = arrays[::2], arrays[1::2]
+    return [np.concatenate([parts[-1], *parts[:-1]], axis=-1) for parts in (kernels, biases)]
+
+
 def pnet() -> tuple[Layer, ...]:
-    """Return the graph from (N, H, W, 3) pictures to (N, rows, columns, 6) proposals."""
+    """Return the graph from (N, H, W, 3) images to (N, rows, columns, 6) proposals."""
     return sequential(
         (None, None, 3),
         _convolution("conv1", 10, 3),
@@ -36,7 +88,7 @@ def pnet() -> tuple[Layer, ...]:
         _prelu("prelu2"),
         _convolution("conv3", 32, 3),
         _prelu("prelu3"),
-        _convolution("answer", 6, 1),
+        _convolution("output", 6, 1),
     )
 
 
@@ -55,7 +107,7 @@ def rnet() -> tuple[Layer, ...]:
         Layer("Flatten", "flatten"),
         Layer("Dense", "dense", {"units": 128}),
         Layer("PReLU", "prelu4"),
-        Layer("Dense", "answer", {"units": 6}),
+        Layer("Dense", "output", {"units": 6}),
     )
 
 
@@ -77,7 +129,7 @@ def onet() -> tuple[Layer, ...]:
         Layer("Flatten", "flatten"),
         Layer("Dense", "dense", {"units": 256}),
         Layer("PReLU", "prelu5"),
-        Layer("Dense", "answer", {"units": 16}),
+        Layer("Dense", "output", {"units": 16}),
     )
 
 
@@ -92,56 +144,3 @@ def _prelu(name: str) -> Layer:
 def _max_pooling(name: str, size: int, padding: str) -> Layer:
     config = {"pool_size": (size, size), "strides": (2, 2), "padding": padding}
     return Layer("MaxPooling2D", name, config)
-
-
-def read(name: str) -> Network:
-    """Return ``"pnet"``, ``"rnet"`` or ``"onet"`` with the weights of the installed mtcnn package.
-
-    The package takes RGB in [-1, 1], lays pictures out by columns where they become
-    vectors, and answers in several arrays. The weights are rearranged once, so that no
-    picture ever is.
-
-    Raises:
-        MissingDependencyError: The package is not installed.
-    """
-    layers = {"pnet": pnet, "rnet": rnet, "onet": onet}[name]()
-    arrays = _read_weights(name)
-    weighted = [layer for layer in layers if layer.kind in NUM_ARRAYS]
-    counts = [NUM_ARRAYS[layer.kind] for layer in weighted[:-1]]
-    body, answers = arrays[: sum(counts)], arrays[sum(counts) :]
-    groups = [
-        body[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)
-    ]
-    groups[0] = _for_bgr_pixels(*groups[0])
-    for index, layer in enumerate(weighted[:-1]):
-        if layer.kind == "Dense":
-            groups[index][0] = _by_rows(groups[index][0], channels=groups[index - 1][0].shape[-1])
-    groups.append(_in_one(answers))
-    names = [layer.name for layer in weighted]
-    return Network(name, layers, dict(zip(names, groups, strict=True)))
-
-
-def _read_weights(name: str) -> list[Array]:
-    package = importlib.util.find_spec("mtcnn")  # importing it would import TensorFlow
-    if package is None or not package.submodule_search_locations:
-        raise MissingDependencyError("the detector 'mtcnn' needs: pip install mtcnn")
-    folder = Path(package.submodule_search_locations[0])
-    return read_arrays(folder / "assets" / "weights" / f"{name}.lz4")
-
-
-def _for_bgr_pixels(kernel: Array, bias: Array) -> list[Array]:
-    """Rearrange a first convolution of RGB in [-1, 1] for BGR in [0, 255]."""
-    kernel = kernel[:, :, ::-1] / 128
-    return [kernel, bias - 127.5 * kernel.sum(axis=(0, 1, 2))]
-
-
-def _by_rows(kernel: Array, channels: int) -> Array:
-    """Rearrange what multiplies a square picture laid out by columns."""
-    side = math.isqrt(len(kernel) // channels)
-    return kernel.reshape(side, side, channels, -1).swapaxes(0, 1).reshape(kernel.shape)
-
-
-def _in_one(answers: Sequence[Array]) -> list[Array]:
-    """Join kernels and biases of offsets, landmarks if any, and face: the last comes first."""
-    kernels, biases = answers[::2], answers[1::2]
-    return [np.concatenate([arrays[-1], *arrays[:-1]], axis=-1) for arrays in (kernels, biases)]

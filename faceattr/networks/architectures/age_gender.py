@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from faceattr.labels import GENDERS, NUM_AGES
 from faceattr.networks.architectures.compact import Normalization, residual_features, softmax_head
-
-NUM_AGES = 101  # 0 to 100 years
-NUM_GENDERS = 2
 
 
 def age_gender(
@@ -40,7 +38,7 @@ def age_gender(
     x = layers.Dropout(dropout)(x)
     heads = {
         "age": softmax_head(x, NUM_AGES, name="age"),
-        "gender": softmax_head(x, NUM_GENDERS, name="gender"),
+        "gender": softmax_head(x, len(GENDERS), name="gender"),
     }
     return keras.Model(crops, heads, name="age_gender")
 

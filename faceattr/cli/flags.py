@@ -1,0 +1,125 @@
+"""Flags of a command, made from the fields of options classes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from faceattr.options import Flag
+
+PANELS = {
+    "basic": None,  # with --help, under typer's own title
+    "faces": "Faces",
+    "streaming": "Streaming",
+    "output": "Output",
+    "advanced": "Advanced",
+}
+METAVARS = {int: "N", float: "NUMBER", Path: "FILE", str: "TEXT", list[str]: "TEXT"}
+
+
+class Only(frozenset[str]):
+    """Names of the only fields of an options class for which a command has flags."""
+
+
+class Without(frozenset[str]):
+    """Names of the fields of an options class for which a command has no flag."""
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter that is an options class by one flag per field of the class.
+
+    A field becomes a flag if its metadata describe one (`faceattr.options.option`). The command
+    gets the options as one value, for example::
+
+        @with_flags
+        def detect(paths: list[str], options: Annotated[PipelineOptions, Without({"actions"})]):
+
+    Raises:
+        OptionError: When the command is called, the options class refuses a value.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    flags: dict[str, list[inspect.Parameter]] = {panel: [] for panel in PANELS}
+    names: dict[str, tuple[type, list[str]]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        kind, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if not is_dataclass(kind):
+            parameters.append(parameter.replace(annotation=hint))
+            continue
+        assert isinstance(kind, type)
+        names[parameter.name] = kind, []
+        for panel, flag in _flags(kind):
+            if all(flag.name in one for one in extras if isinstance(one, Only)) and not any(
+                flag.name in one for one in extras if isinstance(one, Without)
+            ):
+                flags[panel].append(flag)
+                names[parameter.name][1].append(flag.name)
+    parameters += [flag for panel in flags.values() for flag in panel]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        for parameter, (kind, own) in names.items():
+            values[parameter] = kind(**{name: values.pop(name) for name in own})
+        command(**values)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _flags(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
+    """Yield the panel and the parameter for each field that describes a flag."""
+    plugins = {"Analyzer": object, "Detector": object}  # options.py does not import them
+    hints = get_type_hints(kind, localns=plugins)
+    for field in fields(kind):
+        flag = field.metadata.get("flag")
+        if flag is None:
+            continue
+        assert isinstance(flag, Flag)
+        value_type = _value_type(hints[field.name])
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        elif value_type is str and default is not None:
+            default = str(default)
+        name = f"--{field.name.replace('_', '-')}"
+        if value_type is bool and default:
+            name += f"/--no-{field.name.replace('_', '-')}"
+        option = typer.Option(
+            *([flag.short] if flag.short else []),
+            name,
+            help=flag.help,
+            metavar=flag.metavar or METAVARS.get(value_type),
+            rich_help_panel=PANELS[flag.panel],
+            show_default=flag.default or (default is not None and default is not False),
+        )
+        optional = value_type | None if default is None else value_type
+        yield (
+            flag.panel,
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=Annotated[optional, option],
+            ),
+        )
+
+
+def _value_type(hint: Any) -> Any:
+    """Return the type as which the value of a flag is parsed.
+
+    Numbers, paths and switches are parsed by typer. All other options are text that their class
+    parses, several texts where it takes an iterable of them.
+    """
+    choices = set(get_args(hint) or (hint,)) - {type(None)}
+    for plain in (bool, int, float, Path):
+        if choices == {plain}:
+            return plain
+    return list[str] if Iterable[str] in choices else str

@@ -1,0 +1,252 @@
+"""What the command shows: text in any locale, tables, a progress bar, messages.
+
+Rich is imported by the functions that need it, as it takes a moment.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+import typer
+
+from faceattr.errors import FaceattrError, SinkError
+from faceattr.images import printable
+from faceattr.pipeline import uncertain_of
+from faceattr.results import ImageResult
+from faceattr.streaming.statistics import TrackTable
+from faceattr.types import UNCERTAIN
+
+if TYPE_CHECKING:
+    from faceattr.evaluation.tables import Table as Figures
+
+T = TypeVar("T")
+
+
+def prepare_streams() -> None:
+    """Let standard output and standard error take any text, whatever their encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def json_output() -> TextIO:
+    """Return standard output for JSON: as UTF-8, or with escapes in any other encoding.
+
+    Raises:
+        SinkError: It is closed.
+    """
+    stream = text_output()
+    if isinstance(stream, io.TextIOWrapper):
+        is_utf8 = codecs.lookup(stream.encoding).name == "utf-8"
+        stream.reconfigure(encoding=None if is_utf8 else "ascii", errors="faceattr.json")
+    return stream
+
+
+def text_output() -> TextIO:
+    """Return standard output.
+
+    Raises:
+        SinkError: It is closed.
+    """
+    if sys.stdout is None:
+        raise SinkError("standard output: cannot be written: it is closed")
+    return sys.stdout
+
+
+def _escape_for_json(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("faceattr.json", _escape_for_json)
+
+
+def say(message: str) -> None:
+    """Print a message on standard error, in one line, if there is anyone to read it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"faceattr: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """Print text on standard output.
+
+    Raises:
+        SinkError: It cannot be written.
+    """
+    with _writing() as stream:
+        print(text, file=stream)
+
+
+@contextmanager
+def _writing() -> Iterator[TextIO]:
+    """Yield standard output, and flush it; a failure is a `SinkError`."""
+    stream = text_output()
+    try:
+        yield stream
+        stream.flush()
+    except OSError as error:
+        with suppress(OSError):  # Python would try again at its end, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise SinkError(f"standard output: cannot be written: {error.strerror or error}") from error
+
+
+def finish_output(status: int) -> int:
+    """Flush standard output, and return the exit status: 1 in the place of 0 if that fails."""
+    try:
+        if sys.stdout is not None:
+            with _writing():
+                pass
+    except SinkError as error:
+        if not status:
+            say(str(error))
+        return status or 1
+    return status
+
+
+def print_table(
+    header: Sequence[str] | None,
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    numbers: bool = False,
+) -> None:
+    """Print a table of text, which is shown and never obeyed: no markup, no escapes.
+
+    Args:
+        header: Titles of the columns; None for a table without lines.
+        rows: Cells.
+        title: Of the table.
+        numbers: Whether all columns but the first are aligned to the right.
+
+    Raises:
+        SinkError: It cannot be written.
+    """
+    from rich.box import HEAVY_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=header is not None, box=HEAVY_HEAD if header else None)
+    for index, name in enumerate(header or ()):
+        table.add_column(Text(printable(name)), justify="right" if numbers and index else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    with _writing() as stream:
+        console = Console(file=stream)
+        if title is not None:
+            console.print(Text(printable(title)))
+        console.print(table)
+
+
+class FaceTable:
+    """Collects faces, and prints one row per face at the end of a ``with``, also after an error."""
+
+    def __init__(self) -> None:
+        self._results: list[ImageResult] = []
+
+    def add(self, result: ImageResult) -> None:
+        """Add the faces of an image, if it could be read."""
+        if result.error is None:
+            self._results.append(replace(result, image=None))  # many would fill the memory
+
+    def __enter__(self) -> FaceTable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        names = dict.fromkeys(
+            name for result in self._results for face in result.faces for name in face.attributes
+        )
+        rows = []
+        for result in self._results:
+            picture = Path(result.source).name
+            for index, face in enumerate(result.faces):
+                box = ", ".join(f"{value:.0f}" for value in face.bbox)
+                attributes = [face.text(name) for name in names]
+                rows.append([picture, str(index), box, f"{face.confidence:.0%}", *attributes])
+            if not result.faces:
+                rows.append([picture, "nobody"])
+        if rows:
+            print_table(["picture", "face", "x1, y1, x2, y2", "confidence", *names], rows)
+
+
+def print_tracks(tracks: TrackTable, min_confidence: float) -> None:
+    """Print one row per track: when it was seen, and the mean of what was read."""
+    names = dict.fromkeys(name for means in tracks.attributes.values() for name in means)
+    rows = []
+    for track_id, (first, last, num_frames) in tracks.presence.items():
+        means = tracks.attributes[track_id]
+        uncertain = uncertain_of(means, min_confidence)
+        cells = [UNCERTAIN if name in uncertain else str(means.get(name, "")) for name in names]
+        seen = [f"#{track_id}", f"{first:.1f} s", f"{last:.1f} s", str(num_frames)]
+        rows.append([*seen, *cells])
+    if rows:
+        print_table(["track", "from", "to", "frames", *names], rows)
+
+
+def print_figures(figures: Figures) -> None:
+    """Print a table of an evaluation."""
+    print_table(figures.header, figures.rows, title=figures.title, numbers=True)
+
+
+def with_progress(results: Iterable[T], count: int, description: str) -> Iterable[T]:
+    """Yield the results, with a bar on a terminal."""
+    if count < 2 or not _is_terminal(sys.stderr):
+        return results
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        results, total=count, description=description, console=Console(stderr=True), transient=True
+    )
+
+
+@contextmanager
+def status_line(total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Show how far a stream is, on a terminal.
+
+    Args:
+        total: Number of frames, if it is known.
+
+    Yields:
+        A function that takes the number of frames so far, and a line of text.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
+    if total:
+        columns += [BarColumn(), TimeRemainingColumn()]
+    progress = Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not _is_terminal(sys.stderr)
+    )
+    with progress:
+        task = progress.add_task("loading", total=total)
+        yield lambda done, text: progress.update(task, completed=done, description=printable(text))
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def exit_with(errors: Sequence[FaceattrError], *, status: int = 1) -> None:
+    """Print the errors and exit with a status, if there are any."""
+    for error in errors:
+        say(str(error))
+    if errors:
+        raise typer.Exit(status)

@@ -1,0 +1,411 @@
+"""Options as values: checked once, hashable, and the source of the command's flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_args
+
+from faceattr.errors import OptionError
+from faceattr.labels import Groups, LabelChoice, to_groups
+
+if TYPE_CHECKING:
+    from faceattr.analyzers.base import Analyzer
+    from faceattr.detectors.base import Detector
+
+Actions: TypeAlias = "str | Analyzer | Iterable[str | Analyzer]"
+"""Analyzers: one, several, or names with commas between them as in ``"emotion,age"``."""
+
+Precision: TypeAlias = Literal["auto", "f32"]
+"""``"auto"``: the fastest arithmetic that the processor has; ``"f32"``: the reference numbers."""
+
+Freeze: TypeAlias = Literal["face", "frame", "off"]
+"""What a stream holds between two runs of a slow analyzer: its result for the face, the whole
+frame, or nothing."""
+
+Panel: TypeAlias = Literal["basic", "faces", "streaming", "output", "advanced"]
+
+SMALLEST_TILE = 100  # pixels
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How the command line offers an option.
+
+    Attributes:
+        help: One sentence.
+        panel: Group of flags under which help lists it.
+        metavar: What stands for the value, if its type says too little.
+        default: The default in words, where the value itself would not say it.
+        short: A short form, such as ``-a``.
+    """
+
+    help: str
+    panel: Panel
+    metavar: str | None = None
+    default: str | None = None
+    short: str | None = None
+
+
+def option(
+    default: Any,
+    help: str,
+    panel: Panel,
+    *,
+    metavar: str | None = None,
+    shown_default: str | None = None,
+    short: str | None = None,
+) -> Any:
+    """Return a dataclass field whose metadata describe its flag."""
+    flag = Flag(help, panel, metavar, shown_default, short)
+    return field(default=default, metadata={"flag": flag})
+
+
+class SearchKeywords(TypedDict, total=False):
+    """Keyword arguments for `SearchOptions`."""
+
+    threshold: float | None
+    min_face: float | None
+    max_faces: int | None
+    tile_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Which faces a detector reports.
+
+    Attributes:
+        threshold: Smallest confidence of a face, in [0, 1]; None for the detector's own.
+        min_face: Longer side of the smallest box in pixels, or below 1 as a share of the image's
+            shorter side; None for a size that suits the image and the detector.
+        max_faces: Keep only the most confident ones; None for all.
+        tile_size: Search a larger image in overlapping squares of this side in pixels, and once
+            as a whole for faces that are too large for them. It finds small faces without
+            `min_face`, and keeps memory low with it. None for no tiles.
+
+    Raises:
+        OptionError: A value is out of range.
+    """
+
+    threshold: float | None = option(
+        None, "Smallest confidence of a face, 0 to 1.", "faces", shown_default="the detector's own"
+    )
+    min_face: float | None = option(
+        None,
+        "Smallest face in pixels, or below 1 as a share of the shorter side.",
+        "faces",
+        shown_default="by image size",
+    )
+    max_faces: int | None = option(
+        None, "Keep only so many faces, the most confident.", "faces", shown_default="all"
+    )
+    tile_size: int | None = option(
+        None, "Search large images in tiles of so many pixels.", "faces", shown_default="no tiles"
+    )
+
+    def __post_init__(self) -> None:
+        _check_number("threshold", self.threshold, low=0, high=1)
+        _check_number("min_face", self.min_face, above=0)
+        _check_integer("max_faces", self.max_faces, low=1)
+        _check_integer("tile_size", self.tile_size, low=SMALLEST_TILE)
+
+    def over(self, defaults: SearchOptions) -> SearchOptions:
+        """Return these options, with the given ones in place of those that are None."""
+        return SearchOptions(
+            *(
+                getattr(defaults if getattr(self, one.name) is None else self, one.name)
+                for one in fields(self)
+            )
+        )
+
+
+class PipelineKeywords(SearchKeywords, total=False):
+    """Keyword arguments for `PipelineOptions`, without the actions."""
+
+    detector: str | Detector
+    engine: str | None
+    precision: str | None
+    threads: int | None
+    labels: LabelChoice | None
+    min_confidence: float
+    features: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions(SearchOptions):
+    """What to find and read on images, and how; also the options of `SearchOptions`.
+
+    Attributes:
+        actions: Analyzers, or their names; empty to detect only. Text may name several, with
+            commas between them. One that is given twice counts once.
+        detector: Detector, or its name.
+        engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
+        precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
+        threads: Processor threads of the networks; None for as many as are fast.
+        labels: Labels to keep, or a mapping from new label to the labels it merges; what is left
+            out becomes the label ``other``. Applies to classifications that have all of them.
+            Stored as tuples of (new label, merged labels); None for all labels.
+        min_confidence: Classifications less confident than this, in [0, 1], are reported as
+            uncertain (`Face.uncertain`).
+        features: Whether faces carry the features of the trunks that ran (`Face.features`).
+
+    Raises:
+        OptionError: A value is out of range or of a wrong type.
+    """
+
+    actions: Actions = option(
+        ("emotion",),
+        "Analyzers, with commas between; see `faceattr list`.",
+        "basic",
+        metavar="NAME,…",
+        short="-a",
+    )
+    detector: str | Detector = option(
+        "mtcnn", "What finds the faces; see `faceattr list`.", "basic", metavar="NAME", short="-d"
+    )
+    labels: LabelChoice | None = option(
+        None,
+        "Labels to keep, happy,sad,neutral, or groups, good=happy+surprise,bad=sad+fear; the rest "
+        "becomes `other`.",
+        "basic",
+        metavar="LABELS",
+        shown_default="all",
+    )
+    min_confidence: float = option(
+        0.0, "Show a label only if it is at least this confident, 0 to 1.", "basic"
+    )
+    engine: str | None = option(
+        None,
+        "What runs the networks.",
+        "advanced",
+        metavar="openvino|tensorflow",
+        shown_default="openvino",
+    )
+    precision: str | None = option(
+        None,
+        "auto: the fastest arithmetic that the processor has; f32: the reference numbers.",
+        "advanced",
+        metavar="auto|f32",
+        shown_default="auto",
+    )
+    threads: int | None = option(
+        None, "Processor threads of the networks.", "advanced", shown_default="as many as are fast"
+    )
+    features: bool = False
+
+    def __post_init__(self) -> None:
+        SearchOptions.__post_init__(self)
+        _set(self, "actions", _to_actions(self.actions))
+        if self.labels is not None:
+            _set(self, "labels", tuple(to_groups(self.labels).items()))
+        if isinstance(self.detector, str | bytes | Sequence) and not isinstance(self.detector, str):
+            raise OptionError(f"detector is {self.detector!r}; give one name or one detector")
+        if self.precision is not None and self.precision not in get_args(Precision):
+            raise OptionError(f"precision is {self.precision!r}; it can be 'auto' or 'f32'")
+        _check_integer("threads", self.threads, low=1)
+        _check_number("min_confidence", self.min_confidence, low=0, high=1)
+
+    @property
+    def groups(self) -> Groups:
+        """Each new label with the labels it merges; empty if all labels are kept."""
+        return dict(cast("tuple[tuple[str, tuple[str, ...]], ...]", self.labels or ()))
+
+    @property
+    def chosen(self) -> tuple[str | Analyzer, ...]:
+        """The actions one by one."""
+        return cast("tuple[str | Analyzer, ...]", self.actions)
+
+    @property
+    def search(self) -> SearchOptions:
+        """The options of the detector alone."""
+        return SearchOptions(self.threshold, self.min_face, self.max_faces, self.tile_size)
+
+
+class StreamKeywords(PipelineKeywords, total=False):
+    """Keyword arguments for `StreamOptions`, without the actions."""
+
+    freeze: str
+    frame_threshold: int
+    time_threshold: float | None
+    refresh: Mapping[str, float] | Iterable[str] | None
+    smoothing: float
+    detect_every: int | str
+    budget: float
+    max_frames: int | None
+    max_fps: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions(PipelineOptions):
+    """What to read on streams, and how often; also the options of `PipelineOptions`.
+
+    A fast analyzer runs on every face in every frame. A slow one, one with a `refresh`, runs on a
+    face that was seen in `frame_threshold` frames in a row; its result then stands for a while.
+
+    Attributes:
+        freeze: What to hold between runs of a slow analyzer: ``"face"`` its result; ``"frame"`` the
+            whole picture, where all analyzers count as slow; ``"off"`` nothing: every analyzer
+            runs on every frame, without smoothing.
+        frame_threshold: Frames in a row before a slow analyzer runs on a face.
+        time_threshold: Seconds between runs of a slow analyzer on one face; None for each
+            analyzer's own `refresh`.
+        refresh: The same for single attributes, as in ``{"age": 2.0}`` or ``["age=2"]``; 0 makes
+            an analyzer run on every frame. Stored as pairs.
+        smoothing: Seconds after which a result counts half in the running average, or two runs of
+            a slow analyzer; 0 for the last result as it is.
+        detect_every: Detect in every n-th frame and predict the boxes in between; ``"auto"`` to
+            detect in the background of a live source, as often as the budget allows.
+        budget: Largest share of a live source's time in which slow analyzers work, and the same
+            for a detector in the background; above 0, at most 1.
+        max_frames: Stop after so many frames; None for all.
+        max_fps: Leave out frames that come faster than so many per second; None for none.
+
+    Raises:
+        OptionError: A value is out of range or of a wrong type, or two contradict each other.
+    """
+
+    freeze: str = option(
+        "face",
+        'What to hold between runs of a slow analyzer: "face" its result, "frame" the picture, '
+        '"off" nothing.',
+        "streaming",
+        metavar="face|frame|off",
+    )
+    frame_threshold: int = option(
+        5, "Frames in a row before a slow analyzer runs on a face.", "streaming"
+    )
+    time_threshold: float | None = option(
+        None,
+        "Seconds between runs of a slow analyzer on one face.",
+        "streaming",
+        shown_default="each analyzer's own",
+    )
+    refresh: Mapping[str, float] | Iterable[str] | None = option(
+        None, "The same, for single attributes: age=2.", "streaming", metavar="NAME=SECONDS"
+    )
+    smoothing: float = option(
+        0.5, "Seconds after which a result counts half in the average; 0 for none.", "streaming"
+    )
+    detect_every: int | str = option(
+        1,
+        "Detect in every n-th frame; auto: in the background of a live source.",
+        "streaming",
+        metavar="N|auto",
+    )
+    budget: float = option(
+        0.5, "Share of a live source's time for slow analyzers, 0 to 1.", "streaming"
+    )
+    max_frames: int | None = option(
+        None, "Stop after so many frames.", "streaming", shown_default="no limit"
+    )
+    max_fps: float | None = option(
+        None, "Leave out frames that come faster.", "streaming", shown_default="no limit"
+    )
+
+    @property
+    def chosen_refresh(self) -> dict[str, float]:
+        """The seconds given for single attributes."""
+        return dict(cast("tuple[tuple[str, float], ...]", self.refresh))
+
+    def __post_init__(self) -> None:
+        PipelineOptions.__post_init__(self)
+        if self.freeze not in get_args(Freeze):
+            raise OptionError(f"freeze is {self.freeze!r}; it can be 'face', 'frame' or 'off'")
+        _check_integer("frame_threshold", self.frame_threshold, low=1)
+        _check_number("time_threshold", self.time_threshold, low=0)
+        _set(self, "refresh", _to_refresh(self.refresh))
+        if self.refresh and self.freeze != "face":
+            raise OptionError(
+                f"refresh is for freeze='face', not {self.freeze!r}; leave one of them out"
+            )
+        _check_number("smoothing", self.smoothing, low=0)
+        _set(self, "detect_every", _to_detect_every(self.detect_every))
+        _check_number("budget", self.budget, low=0.01, high=1)
+        _check_integer("max_frames", self.max_frames, low=0)
+        _check_number("max_fps", self.max_fps, above=0)
+
+
+def _to_actions(actions: object) -> tuple[Any, ...]:
+    if isinstance(actions, str):
+        names = [name.strip() for name in actions.split(",")]
+        return tuple(dict.fromkeys(name for name in names if name))
+    if isinstance(actions, Iterable):
+        listed = list(actions)
+    elif hasattr(actions, "attribute"):
+        listed = [actions]
+    else:
+        raise OptionError(
+            f"actions is {actions!r}; give names of analyzers, or analyzers: ['emotion', 'age']"
+        )
+    parts = [_to_actions(one) if isinstance(one, str) else (one,) for one in listed]
+    unique: dict[Any, Any] = {}
+    for one in (one for part in parts for one in part):
+        unique.setdefault(one if isinstance(one, str) else id(one), one)
+    return tuple(unique.values())
+
+
+def _to_refresh(refresh: Mapping[str, float] | Iterable[str] | None) -> tuple[Any, ...]:
+    """Return (attribute, seconds) pairs."""
+    if isinstance(refresh, Mapping):
+        pairs = list(refresh.items())
+    else:
+        pairs = []
+        for one in [refresh] if isinstance(refresh, str) else refresh or ():
+            if isinstance(one, tuple):  # pairs already
+                pairs.append(one)
+                continue
+            name, _, seconds = one.partition("=")
+            try:
+                pairs.append((name.strip(), float(seconds)))
+            except ValueError as error:
+                raise OptionError(f"refresh is {one!r}; write it like age=2") from error
+    for name, seconds in pairs:
+        _check_number(f"refresh of {name!r}", seconds, low=0)
+    return tuple(pairs)
+
+
+def _to_detect_every(value: int | str) -> int | str:
+    if isinstance(value, str):
+        if value == AUTO:
+            return value
+        if not value.isdecimal():
+            raise OptionError(f"detect_every is {value!r}; it can be a number or {AUTO!r}")
+        value = int(value)
+    _check_integer("detect_every", value, low=1)
+    return value
+
+
+def _set(options: object, name: str, value: object) -> None:
+    object.__setattr__(options, name, value)  # they are frozen; for use while they are made
+
+
+def _check_integer(name: str, value: object, *, low: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise OptionError(f"{name} is {value!r}; it must be a whole number, at least {low}")
+    _check_number(name, value, low=low)
+
+
+def _check_number(
+    name: str,
+    value: Any,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float = math.inf,
+) -> None:
+    if value is None:
+        return
+    limits = f"above {above:g}" if above is not None else f"at least {low:g}"
+    if high < math.inf:
+        limits += f" and at most {high:g}"
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{name} is {value!r}; it must be a number, {limits}") from error
+    fits = number > above if above is not None else number >= (low or 0)
+    if not (fits and number <= high and number < math.inf):
+        raise OptionError(f"{name} is {value}; it must be {limits}")

@@ -1,0 +1,566 @@
+"""What became of one of many images, and the files that it is written to."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import os
+import re
+import textwrap
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+import cv2
+
+from faceattr.drawing import draw_faces
+from faceattr.errors import FaceattrError, SinkError
+from faceattr.forms import to_cells
+from faceattr.outputs import AppendFile, OutputFile, Outputs, blaming, numbered, to_bytes
+from faceattr.types import BGRImage, Face
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Target: TypeAlias = "str | os.PathLike[str] | IO[str]"
+"""Path of a file, or an open text file such as ``sys.stdout``, which is not closed."""
+
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+MAX_NAME = 240  # bytes; file systems take 255, and a number may follow
+FIRST_COLUMNS = ("source", "face", "x1", "y1", "x2", "y2", "confidence")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # begin of a cell that a spreadsheet would run
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """What became of one of many images: its faces, or the error that it met.
+
+    Attributes:
+        source: Where the image came from: its path or URL, or what it was.
+        image: (H, W, 3) BGR uint8, or None if it could not be read or is not kept.
+        width: Of the image in pixels, 0 if it could not be read.
+        height: Of the image in pixels, 0 if it could not be read.
+        faces: The most confident first; empty if there was an error.
+        error: Why there are no faces, or None.
+    """
+
+    source: str
+    image: BGRImage | None = field(default=None, repr=False, compare=False)
+    width: int = 0
+    height: int = 0
+    faces: list[Face] = field(default_factory=list)
+    error: FaceattrError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in JSON's own types."""
+        if self.error is not None:
+            return {"source": self.source, "error": str(self.error)}
+        return {
+            "source": self.source,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
+    """Prepare writers for the results of these images, before the first image is read.
+
+    Results that an earlier run wrote stay where the run resumes it, as long as every writer has
+    them.
+
+    Args:
+        writers: Each in its own file or folder.
+        sources: Paths or URLs of the images, in their order.
+
+    Returns:
+        The images that are still to do.
+
+    Raises:
+        SinkError: A file cannot be written, or is not one that can be continued.
+    """
+    found = [writer.find(sources) for writer in writers]
+    failed: Counter[str] = Counter()
+    for one in found:
+        failed |= one.failed
+    done: Counter[str] | None = None
+    for writer, one in zip(writers, found, strict=True):
+        # an image that cannot be read has no annotated copy, but is done with
+        own = one.done + failed if isinstance(writer, PictureFolder) else one.done
+        done = own if done is None else done & own
+    done = done or Counter()
+    for writer in writers:
+        writer.start(done)
+    rest, left = [], done.copy()
+    for source in sources:
+        key = _key(source)
+        if left[key]:
+            left[key] -= 1
+        else:
+            rest.append(source)
+    return rest
+
+
+class Found(NamedTuple):
+    """Images whose results an earlier run wrote, and how often each.
+
+    Attributes:
+        done: All of them.
+        failed: Those that met an error.
+    """
+
+    done: Counter[str]
+    failed: Counter[str]
+
+
+class ResultWriter(ABC):
+    """Where the results of many images go, one by one; a context manager that closes itself."""
+
+    @abstractmethod
+    def find(self, sources: Sequence[str]) -> Found:
+        """Learn which images will come, and return what an earlier run wrote, if it is resumed.
+
+        Raises:
+            SinkError: A file cannot be written, or is not one that can be continued.
+        """
+
+    @abstractmethod
+    def start(self, done: Counter[str]) -> None:
+        """Keep these results of an earlier run, and no others.
+
+        Raises:
+            SinkError: The file cannot be written.
+        """
+
+    @abstractmethod
+    def write(self, result: ImageResult) -> Path | None:
+        """Write a result, so that it is there whatever happens next.
+
+        Returns:
+            The file that it has for itself, if there is one.
+
+        Raises:
+            SinkError: It cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish what was written; may be called again.
+
+        Raises:
+            SinkError: It cannot be finished.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Record(NamedTuple):
+    """A result in a file."""
+
+    key: str
+    failed: bool
+    data: bytes
+
+
+class _TextWriter(ResultWriter):
+    """A text file to which each result is added.
+
+    Args:
+        target: Where to write.
+        outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    resumable = True
+    _head = ""
+
+    def __init__(self, target: Target, *, outputs: Outputs | None = None) -> None:
+        outputs = outputs or Outputs(overwrite=True)
+        self._records: list[_Record] = []
+        self._output: OutputFile | None = None
+        self._file: AppendFile | _Stream | None = None
+        self._is_stream = not isinstance(target, str | os.PathLike)
+        self._is_ascii = False  # whether JSON has to escape what is not ASCII
+        if isinstance(target, str | os.PathLike):
+            self._output = outputs.file(target, resumable=self.resumable)
+            self._is_stream = self._output.is_special
+            self._resumes = outputs.resume and self._output.exists and not self._is_stream
+        else:
+            self._stream = _Stream(target)
+            self._is_ascii = not self._stream.encoding.startswith("utf")
+            self._resumes = False
+
+    def find(self, sources: Sequence[str]) -> Found:
+        """See the base class."""
+        if self._output is not None and self._resumes:
+            with blaming(self._output.path, "read"):
+                self._records = list(self._parse(self._output.path.read_bytes()))
+        return Found(
+            Counter(record.key for record in self._records),
+            Counter(record.key for record in self._records if record.failed),
+        )
+
+    def start(self, done: Counter[str]) -> None:
+        """See the base class."""
+        left, kept = done.copy(), bytearray()
+        for record in self._records:
+            if left[record.key]:
+                left[record.key] -= 1
+                kept += record.data
+        self._records = []
+        if self._output is None:
+            self._file = self._stream
+            self._file.write(self._head)
+        elif kept:
+            self._output.write_bytes(to_bytes(self._head) + kept)
+            self._file = self._output.append(keep=len(to_bytes(self._head)) + len(kept))
+        else:
+            self._file = self._output.append()
+            self._file.write(self._head)
+
+    def close(self) -> None:
+        """See the base class."""
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> AppendFile | _Stream:
+        """Return the file; without `begin`, after all that an earlier run wrote."""
+        if self._file is None:
+            self.start(self.find(()).done)
+        assert self._file is not None
+        return self._file
+
+    def _parse(self, data: bytes) -> Iterator[_Record]:
+        """Yield the results in a file, without one that is cut off."""
+        return iter(())
+
+    def _blame(self, line: int) -> SinkError:
+        assert self._output is not None
+        return SinkError(
+            f"{self._output.path}: line {line} is not a result of this command, so the file cannot "
+            "be continued; name another file, or replace it with --overwrite"
+        )
+
+
+class CsvTable(_TextWriter):
+    """A table with one row per face, and one per image that met an error or has no face.
+
+    Args:
+        target: Where to write.
+        columns: Columns of the attributes, as in `Pipeline.columns`.
+        outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    def __init__(
+        self, target: Target, *, columns: Sequence[str], outputs: Outputs | None = None
+    ) -> None:
+        super().__init__(target, outputs=outputs)
+        self._columns = [*FIRST_COLUMNS, *columns, "error"]
+        self._end = "\n" if self._is_stream else "\r\n"  # streams translate it
+        self._head = to_csv([self._columns], end=self._end)
+
+    def write(self, result: ImageResult) -> None:
+        """See the base class."""
+        rows = [[row.get(name) for name in self._columns] for row in to_rows(result)]
+        self._opened().write(to_csv(rows, end=self._end))
+
+    def _parse(self, data: bytes) -> Iterator[_Record]:
+        head = to_bytes(self._head)
+        if head.startswith(data):  # the header is cut off
+            return
+        if not data.startswith(head):
+            raise self._blame(1)
+        lines = io.BytesIO(data[len(head) :]).readlines()
+        text = (line.decode("utf-8", "replace") for line in lines)
+        rows = csv.reader(text)
+        source, face, error = map(self._columns.index, ("source", "face", "error"))
+        record, first = None, 0
+        taken = 0
+        for row in rows:
+            first, taken = taken, rows.line_num
+            if len(row) != len(self._columns):
+                break  # cut off
+            if row[face] in ("", "0"):
+                if record is not None:
+                    yield record
+                record = _Record(row[source], bool(row[error]), b"")
+            if record is None:
+                raise self._blame(first + 2)
+            record = record._replace(data=record.data + b"".join(lines[first:taken]))
+        # rows may be missing of the last image, so it is done again
+
+
+class JsonLines(_TextWriter):
+    """One JSON object per line and image.
+
+    Args:
+        target: Where to write.
+        outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    def write(self, result: ImageResult) -> None:
+        """See the base class."""
+        self._opened().write(dump_json(result.to_dict(), ascii_only=self._is_ascii) + "\n")
+
+    def _parse(self, data: bytes) -> Iterator[_Record]:
+        lines = data.splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                described = json.loads(line)
+                yield _Record(_key(described["source"]), "error" in described, line)
+            except (ValueError, LookupError, TypeError) as error:
+                raise self._blame(number) from error
+
+
+class JsonList(_TextWriter):
+    """A JSON list with one object per image; in a file it is complete after every image.
+
+    Args:
+        target: Where to write.
+        outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+
+    resumable = False
+    _end = "\n]\n"
+
+    def __init__(self, target: Target, *, outputs: Outputs | None = None) -> None:
+        super().__init__(target, outputs=outputs)
+        self._head = "[" if self._is_stream else "[" + self._end
+        self._separator = "\n"
+
+    def write(self, result: ImageResult) -> None:
+        """See the base class."""
+        file = self._opened()
+        described = dump_json(result.to_dict(), indent=2, ascii_only=self._is_ascii)
+        text = self._separator + textwrap.indent(described, "  ")
+        if self._is_stream:
+            file.write(text)
+        else:
+            assert isinstance(file, AppendFile)
+            file.write(text + self._end, over=self._end.encode())
+        self._separator = ",\n"
+
+    def close(self) -> None:
+        """See the base class."""
+        if self._is_stream and self._file is not None:
+            self._file.write(self._end)
+        super().close()
+        self._file = None
+
+
+class PictureFolder(ResultWriter):
+    """Annotated copies of images in a folder, each under its own name.
+
+    A number is added where names are equal but for letter case.
+
+    Args:
+        folder: Made if it is not there.
+        outputs: The files of the run; by default, one that replaces files of these names.
+
+    Raises:
+        SinkError: The folder cannot be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, outputs: Outputs | None = None) -> None:
+        self._outputs = outputs or Outputs(overwrite=True)
+        self._folder = self._outputs.folder(folder)
+        self._planned: dict[str, list[OutputFile]] = {}  # by source, in their order
+        self._taken: set[str] = set()  # names in lower case
+
+    def find(self, sources: Sequence[str]) -> Found:
+        """See the base class."""
+        names = [_picture_name(source) for source in sources]
+        natural = {name.casefold() for name in names}
+        done: Counter[str] = Counter()
+        for source, name in zip(sources, names, strict=True):
+            output = self._claim(name, natural)
+            self._planned.setdefault(_key(source), []).append(output)
+            done[_key(source)] += output.exists and self._outputs.resume
+        return Found(+done, Counter())
+
+    def start(self, done: Counter[str]) -> None:
+        """See the base class."""
+        for key, number in done.items():
+            del self._planned[key][:number]
+
+    def write(self, result: ImageResult) -> Path | None:
+        """Write the image with its faces drawn on it, if it could be read.
+
+        Raises:
+            SinkError: The file cannot be written.
+        """
+        planned = self._planned.get(_key(result.source))
+        output = planned.pop(0) if planned else None
+        if result.image is None:
+            return None
+        output = output or self._claim(_picture_name(result.source), set())
+        picture = draw_faces(result.image, result.faces)
+        output.write_bytes(encode_image(picture, output.path.suffix))
+        return output.path
+
+    def _claim(self, name: str, natural: set[str]) -> OutputFile:
+        """Return the file of that name, or a number added that makes it another one."""
+        for one in numbered(name):
+            key = one.casefold()
+            if key not in self._taken and (one == name or key not in natural):
+                break
+        self._taken.add(key)
+        return self._folder.file(one, resumable=True)
+
+
+class _Stream:
+    """A text stream that somebody else closes.
+
+    Args:
+        file: The stream.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.encoding = codecs.lookup(getattr(file, "encoding", None) or "utf-8").name
+
+    def write(self, text: str) -> None:
+        with blaming(str(getattr(self._file, "name", "output"))):
+            try:
+                self._file.write(text)
+            except UnicodeEncodeError as error:
+                self._file.write(
+                    text.encode(error.encoding, "backslashreplace").decode(error.encoding)
+                )
+            self._file.flush()
+
+    def close(self) -> None:
+        pass
+
+
+def to_json(results: Iterable[ImageResult]) -> str:
+    """Return a JSON list with one object per image.
+
+    Raises:
+        SinkError: A number is not finite.
+    """
+    return dump_json([result.to_dict() for result in results], indent=2)
+
+
+def to_json_line(value: Mapping[str, Any]) -> str:
+    """Return an object as a line of JSON.
+
+    Raises:
+        SinkError: A number is not finite.
+    """
+    return dump_json(value) + "\n"
+
+
+def dump_json(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Return a value as JSON.
+
+    Raises:
+        SinkError: A number is not finite.
+    """
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    except ValueError as error:
+        raise SinkError(
+            "a result has a number that is infinite or NaN, which JSON lacks"
+        ) from error
+
+
+def write_csv(results: Iterable[ImageResult], file: IO[str], *, columns: Sequence[str]) -> None:
+    """Write one row per face, and one per image that met an error or has no face.
+
+    Args:
+        results: Of the images.
+        file: To write to.
+        columns: Columns of the attributes, as in `Pipeline.columns`.
+    """
+    with CsvTable(file, columns=columns) as table:
+        begin([table], ())
+        for result in results:
+            table.write(result)
+
+
+def to_rows(result: ImageResult) -> list[dict[str, Any]]:
+    """Return the rows of a table: one per face, or one for an image without any."""
+    if result.error is not None:
+        return [{"source": result.source, "error": str(result.error)}]
+    rows = [
+        {"source": result.source, "face": index, **face_cells(face)}
+        for index, face in enumerate(result.faces)
+    ]
+    return rows or [{"source": result.source}]
+
+
+def face_cells(face: Face) -> dict[str, Any]:
+    """Return a face as cells of a table, by column."""
+    x1, y1, x2, y2 = (round(float(value), 1) for value in face.bbox)
+    cells: dict[str, Any] = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    cells["confidence"] = round(float(face.confidence), 4)
+    for name, attribute in face.attributes.items():
+        cells |= to_cells(attribute, name, uncertain=name in face.uncertain)
+    return cells
+
+
+def to_csv(rows: Iterable[Sequence[object]], *, end: str = "\r\n") -> str:
+    """Return rows as CSV; text that a spreadsheet would run as a formula begins with ``'``."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end).writerows(map(_to_text, row) for row in rows)
+    return text.getvalue()
+
+
+def _to_text(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def _key(source: str) -> str:
+    """Return a source as it can be read in any table."""
+    return to_bytes(str(_to_text(source))).decode()
+
+
+def encode_image(image: BGRImage, suffix: str) -> bytes:
+    """Return an image in the format of that suffix.
+
+    Raises:
+        SinkError: OpenCV cannot write it, because of its size or format.
+    """
+    height, width = image.shape[:2]
+    try:
+        ok, data = cv2.imencode(suffix, image)
+    except cv2.error as error:
+        raise SinkError(f"OpenCV cannot write {width}×{height} pixels as {suffix}") from error
+    if not ok:
+        raise SinkError(f"OpenCV cannot write {width}×{height} pixels as {suffix}")
+    return data.tobytes()
+
+
+def _picture_name(source: str) -> str:
+    """Return a file name like that of the source, in a format that OpenCV writes."""
+    path = Path(urlsplit(source).path if "://" in source else source)
+    suffix = path.suffix.lower()
+    stem, suffix = (path.stem, suffix) if suffix in PICTURE_SUFFIXES else (path.name, ".png")
+    if os.name == "nt":
+        stem = re.sub(r'[<>:"|?*\x00-\x1f]', "_", stem)
+    while len(os.fsencode(stem + suffix)) > MAX_NAME:
+        stem = stem[:-1]
+    return (stem or "image") + suffix

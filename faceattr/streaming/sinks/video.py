@@ -1,0 +1,165 @@
+"""An annotated video."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import cv2
+
+from faceattr.drawing import draw_faces
+from faceattr.errors import OptionError, SinkError
+from faceattr.outputs import OutputFile, Outputs
+from faceattr.streaming.sinks.base import Sink, require_time
+from faceattr.streaming.sinks.containers import (
+    CONTAINERS,
+    Avi,
+    JpegEncoder,
+    Mpeg4Encoder,
+    Packet,
+)
+from faceattr.types import BGRImage, Face, Frame
+
+USUAL_FPS = 60.0  # more than that is measured: browsers' recordings claim 1000
+PROBE_FRAMES = 10  # by which the frame rate is measured
+FPS = 25.0  # where nothing can be measured
+MAX_GAP = 5.0  # seconds for which a picture is held where timestamps jump
+
+logger = logging.getLogger(__name__)
+
+
+class VideoSink(Sink):
+    """Writes a video with the faces drawn on it.
+
+    It plays at the speed of the timestamps: frames are repeated or left out for that. A gap of
+    more than five seconds becomes five seconds. Frames of another size than the first are
+    stretched to it. The file can be read at any moment, also after the process was killed.
+
+    Args:
+        path: File to write; ``.mp4``, ``.mov``, ``.mkv`` or ``.avi``.
+        fps: Frames per second of the video; above 60, at most what the timestamps show.
+        outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Raises:
+        OptionError: ``fps`` is not above 0.
+        SinkError: The name has another suffix, or the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float = FPS,
+        outputs: Outputs | None = None,
+    ) -> None:
+        if not 0 < fps < math.inf:
+            raise OptionError(f"fps is {fps}; it must be above 0")
+        if Path(path).suffix.lower() not in CONTAINERS:
+            raise SinkError(f"{path}: the name of a video ends in {', '.join(CONTAINERS)}")
+        self._output = (outputs or Outputs(overwrite=True)).file(path)
+        self.paths = (self._output.path,)
+        self._fps = fps
+        self._waiting: list[tuple[float, BGRImage]] | None = [] if fps > USUAL_FPS else None
+        self._video: _Video | None = None
+        self._start = 0.0  # timestamp of the first frame, moved by the jumps since
+        self._last: float | None = None  # timestamp
+        self._num_frames = 0
+
+    def write(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """See the base class."""
+        timestamp = require_time(frame)
+        if self._last is None:
+            self._start = timestamp
+        elif not 0 <= timestamp - self._last <= MAX_GAP:
+            held = min(MAX_GAP, max(timestamp - self._last, 1 / self._fps))
+            logger.warning(
+                "timestamps jump by %g s at frame %d; in %s it is %g s",
+                *(timestamp - self._last, frame.index, self._output.path, held),
+            )
+            self._start += timestamp - self._last - held
+        self._last = timestamp
+        due = timestamp - self._start
+        if self._waiting is None:
+            self._add(due, frame.image, faces)
+            return
+        self._waiting.append((due, draw_faces(frame.image, faces)))
+        if len(self._waiting) == PROBE_FRAMES:
+            self._add_waiting()
+
+    def close(self) -> None:
+        """See the base class."""
+        self._add_waiting()
+        if self._video is not None:
+            self._video.close()
+
+    def _add_waiting(self) -> None:
+        """Write the frames by which the frame rate was measured."""
+        waiting, self._waiting = self._waiting or [], None
+        steps = [later - earlier for (earlier, _), (later, _) in pairwise(waiting)]
+        if steps:
+            step = median(steps)
+            self._fps = min(self._fps, 1 / step if step > 0 else FPS)
+        for due, picture in waiting:
+            self._add(due, picture, ())
+
+    def _add(self, due: float, image: BGRImage, faces: Sequence[Face]) -> None:
+        """Write a frame as often as it takes until that many seconds are full."""
+        num_due = round(due * self._fps) + 1
+        if self._num_frames >= num_due:
+            return
+        picture = draw_faces(image, faces)
+        if self._video is None:
+            self._video = _Video(self._output, picture, self._fps)
+        for _ in range(num_due - self._num_frames):
+            self._video.add(picture)
+        self._num_frames = num_due
+
+
+class _Video:
+    """A video file of a fixed frame rate.
+
+    Args:
+        output: File to write.
+        first: A picture of the size of the video.
+        fps: Frames per second.
+    """
+
+    def __init__(self, output: OutputFile, first: BGRImage, fps: float) -> None:
+        self._size = first.shape[1], first.shape[0]
+        self._file = output.append()
+        kind = CONTAINERS[output.path.suffix.lower()]
+        self._container = kind(self._file, self._size, fps)
+        self._encoder = JpegEncoder() if kind is Avi else Mpeg4Encoder(self._size, fps)
+        self._has_begun = False
+        self._failed = False
+
+    def add(self, picture: BGRImage) -> None:
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
+        try:
+            self._write(self._encoder.encode(picture))
+        except SinkError:
+            self._failed = True
+            raise
+
+    def close(self) -> None:
+        try:
+            self._write(self._encoder.finish())
+            self._container.finish()
+        except SinkError:
+            if not self._failed:  # else it was reported
+                raise
+        finally:
+            self._file.close()
+
+    def _write(self, packets: Sequence[Packet]) -> None:
+        if packets and not self._has_begun:
+            self._container.begin(self._encoder.config)
+            self._has_begun = True
+        if packets:
+            self._container.add(packets)

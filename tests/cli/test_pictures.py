@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cli.conftest import Command
+
+from faceattr.images import load_image
+
+
+def test_a_table_shows_each_face(faceattr: Command, astronaut: Path) -> None:
+    done = faceattr("analyze", astronaut)
+    assert done.status == 0
+    assert "astronaut.png" in done.stdout
+    assert "happy" in done.stdout
+
+
+def test_json_has_one_object_per_picture(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    done = faceattr("analyze", astronaut, tmp_path / "no.jpg", "--json")
+    assert done.status == 1
+    found, missing = json.loads(done.stdout)
+    assert found["source"] == str(astronaut)
+    assert (found["width"], found["height"]) == (512, 512)
+    assert found["faces"][0]["attributes"]["emotion"]["label"] == "happy"
+    assert missing["source"] == str(tmp_path / "no.jpg")
+    assert "no such file" in missing["error"]
+    assert "no such file" in done.stderr
+
+
+def test_labels_can_be_grouped(faceattr: Command, astronaut: Path) -> None:
+    done = faceattr("analyze", astronaut, "--labels", "good=happy+surprise,bad=sad+fear", "--json")
+    emotion = json.loads(done.stdout)[0]["faces"][0]["attributes"]["emotion"]
+    assert emotion["label"] == "good"
+    assert list(emotion["scores"]) == ["good", "bad", "other"]
+
+
+def test_csv_has_one_row_per_face(faceattr: Command, astronaut: Path) -> None:
+    (row,) = csv.DictReader(io.StringIO(faceattr("analyze", astronaut, "--csv").stdout))
+    assert row["source"] == str(astronaut)
+    assert row["emotion"] == "happy"
+    assert float(row["emotion_happy"]) == float(row["emotion_confidence"])
+
+
+def test_a_bad_file_is_reported_and_the_rest_go_on(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_text("no picture")
+    (tmp_path / "good.png").write_bytes(astronaut.read_bytes())
+    done = faceattr("analyze", tmp_path, "--save", tmp_path / "out")
+    assert done.status == 1
+    assert "bad.png" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "good.png" in done.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+    drawn = load_image(tmp_path / "out" / "good.png")
+    assert not np.array_equal(drawn, load_image(astronaut))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--actions", "emotoin"], "did you mean 'emotion'"),
+        (["--detector", "mtcn"], "did you mean 'mtcnn'"),
+        (["--json", "--csv"], "--json and --csv exclude each other"),
+        (["--output", "faces.txt"], "in which form? Add --json, --jsonl or --csv"),
+        (["--resume", "--csv"], "add --output or --save"),
+        (["--resume", "--overwrite", "--save", "out"], "exclude each other"),
+        (["--precision", "f8"], "it can be 'auto' or 'f32'"),
+        (["--labels", "hapy,sad"], "did you mean 'happy'"),
+        (["--min-confidence", "2"], "it must be at least 0 and at most 1"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_status_1(
+    faceattr: Command, astronaut: Path, arguments: list[str], message: str
+) -> None:
+    done = faceattr("analyze", astronaut, *arguments)
+    assert done.status == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_without_pictures_is_an_error(faceattr: Command, tmp_path: Path) -> None:
+    done = faceattr("analyze", tmp_path)
+    assert done.status == 1
+    assert str(tmp_path) in done.stderr
+
+
+def test_a_picture_that_cannot_be_saved_costs_no_result(faceattr: Command, tmp_path: Path) -> None:
+    _, png = cv2.imencode(".png", np.zeros((32, 20_000, 3), np.uint8))
+    (tmp_path / "wide.webp").write_bytes(png.tobytes())  # WebP itself has at most 16,383 columns
+    save = tmp_path / "out"
+    done = faceattr("detect", tmp_path / "wide.webp", "-d", "whole", "--csv", "--save", save)
+    assert done.status == 1
+    assert "OpenCV cannot write 20000×32 pixels as .webp" in done.stderr
+    assert "20000.0,32.0" in done.stdout
+
+
+def test_weights_that_are_missing_offline_say_what_to_do(
+    faceattr: Command, astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path))
+    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
+    monkeypatch.setenv("FACEATTR_OFFLINE", "1")
+    done = faceattr("analyze", astronaut, "--actions", "age-vgg")
+    assert done.status == 1
+    for words in (
+        "age_model_weights.h5",
+        "539 MB",
+        "0aeff75734bf",
+        "https://github.com",
+        "weights",
+    ):
+        assert words in done.stderr
+
+
+def test_faces_are_found_without_reading_them(faceattr: Command, astronaut: Path) -> None:
+    done = faceattr("detect", astronaut, "--json", "--max-faces", 1, "--min-face", 0.1)
+    (found,) = json.loads(done.stdout)
+    (face,) = found["faces"]
+    assert face["attributes"] == {}
+    assert len(face["landmarks"]) == 5
+    none = faceattr("detect", astronaut, "--min-face", 500)
+    assert "nobody" in none.stdout
+    assert (
+        "min_face is -1.0; it must be above 0"
+        in faceattr("detect", astronaut, "--min-face", "-1").stderr
+    )
+
+
+def test_unsure_faces_have_scores_but_no_label(faceattr: Command, astronaut: Path) -> None:
+    options = ["--labels", "good=happy+surprise,bad=sad+angry", "--min-confidence", "1"]
+    assert "uncertain" in faceattr("analyze", astronaut, *options).stdout
+    done = faceattr("analyze", astronaut, *options, "--csv")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["emotion"] == ""
+    assert float(row["emotion_good"]) > 0.9

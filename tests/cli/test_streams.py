@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from cli.conftest import Command
+
+from faceattr.images import load_image
+from faceattr.streaming.sources import VideoFile
+
+
+def test_a_video_becomes_tables_a_copy_and_a_picture(
+    faceattr: Command, clip: Path, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / name for name in ("a.mp4", "a.csv", "a.jsonl", "a.png")}
+    save, table, lines, plot = files.values()
+    done = faceattr("video", clip, "--save", save, "--csv", table, "--jsonl", lines, "--plot", plot)
+    assert (done.status, done.stderr) == (0, "")
+    assert "frames: 12 (0 dropped); faces: 1; runs: emotion 12" in done.stdout
+    assert "happy" in done.stdout
+    assert len(list(VideoFile(save))) == 12
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert [(row["frame"], row["track"]) for row in rows] == [(str(i), "1") for i in range(12)]
+    assert [row["timestamp"] for row in rows[:3]] == ["0.0", "0.1", "0.2"]
+    last = json.loads(lines.read_text().splitlines()[-1])
+    assert last["faces"][0]["attributes"]["emotion"]["label"] == "happy"
+    assert load_image(plot).std() > 10
+
+
+def test_labels_of_a_video_can_be_grouped_and_left_out_where_unsure(
+    faceattr: Command, clip: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "a.csv"
+    options = ["--labels", "good=happy+surprise,bad=sad+fear", "--min-confidence", "1"]
+    assert "uncertain" in faceattr("video", clip, *options, "--csv", table).stdout
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert len(rows) == 12
+    assert all(row["emotion"] == "" and float(row["emotion_good"]) > 0.9 for row in rows)
+
+
+def test_json_lines_of_a_video_can_hold_a_face_each(
+    faceattr: Command, clip: Path, tmp_path: Path
+) -> None:
+    lines = tmp_path / "a.jsonl"
+    faceattr("video", clip, "--jsonl", lines, "--per-face", "--max-frames", 3)
+    faces = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [(face["frame"], face["track_id"]) for face in faces] == [(0, 1), (1, 1), (2, 1)]
+
+
+def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "a.jsonl"
+    options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
+    options += ["--detect-every", "auto", "--labels", "happy,sad"]
+    done = faceattr("stream", clip, *options, "--jsonl", lines)
+    assert (done.status, done.stderr) == (0, "")
+    assert "frames: 7 (0 dropped); faces: 1; runs: emotion 1" in done.stdout
+    faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
+    assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
+    assert faces[-1]["frozen"]["emotion"] == pytest.approx(1.8)
+    assert list(faces[-1]["attributes"]["emotion"]["scores"]) == ["happy", "sad", "other"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stream", "99"], "camera 99 cannot be opened"),
+        (["stream", "CLIP", "--refresh", "age"], "write it like age=2"),
+        (["stream", "CLIP"], "no window can be opened"),
+        (["stream", "CLIP", "--detect-every", "0"], "detect_every is 0; it must be at least 1"),
+        (["video", "CLIP", "--labels", "hapy,sad"], "did you mean 'happy'"),
+        (["video", "CLIP", "--plot", "a.nope"], "a.nope: the name of a picture ends in"),
+        (["video", "CLIP", "--save", "a.gif"], "a.gif: the name of a video ends in"),
+    ],
+)
+def test_what_cannot_be_streamed_is_one_line_and_status_1(
+    faceattr: Command,
+    clip: Path,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    done = faceattr(*(str(clip) if word == "CLIP" else word for word in arguments))
+    assert done.status == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1

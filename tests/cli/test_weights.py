@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli.conftest import Command
+
+
+def test_weights_are_listed_with_size_and_terms(faceattr: Command) -> None:
+    done = faceattr("weights", "list")
+    assert done.status == 0
+    for words in ("age-vgg", "539 MB", "MIT"):
+        assert words in done.stdout
+
+
+def test_weights_are_brought_by_hand(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    file = tmp_path / "mine.h5"
+    file.write_bytes(b"weights")
+    assert "is not a published file name" in faceattr("weights", "import", file).stderr
+    refused = faceattr("weights", "import", file, "--as", "age-vgg")
+    assert refused.status == 1
+    assert "0aeff75734bf" in refused.stderr
+    assert faceattr("weights", "import", file, "--as", "age-vgg", "--trust").status == 0
+    path = faceattr("weights", "path", "age-vgg").stdout.strip()
+    assert Path(path).read_bytes() == b"weights"
+    assert "trusted by you" in faceattr("weights", "verify", "age-vgg").stdout
+    assert path in faceattr("weights", "clear").stdout
+    assert faceattr("weights", "path", "age-vgg").status == 1
+
+
+def test_only_what_is_downloaded_has_weights(faceattr: Command) -> None:
+    done = faceattr("weights", "fetch", "emotion")
+    assert done.status == 1
+    assert "'emotion' has no weights to download; those that have: age-vgg" in done.stderr
+
+
+def test_a_plugin_may_have_several_weights(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    listed = faceattr("weights", "list").stdout
+    assert listed.count("ssd") == 2
+    file = tmp_path / "mine.pb"
+    file.write_bytes(b"weights")
+    refused = faceattr("weights", "import", file, "--as", "ssd", "--trust")
+    assert "opencv_face_detector_uint8.pb, opencv_face_detector.pbtxt" in refused.stderr
+    named = file.rename(tmp_path / "opencv_face_detector.pbtxt")
+    assert faceattr("weights", "import", named, "--trust").status == 0
+    assert "trusted by you" in faceattr("weights", "verify", "ssd").stdout
