@@ -31,6 +31,7 @@ from faceattr.errors import (
 )
 from faceattr.forms import Unit
 from faceattr.pipeline import Pipeline
+from faceattr.testing import FixedDetector
 from faceattr.types import (
     BGRImage,
     Classification,
@@ -477,3 +478,32 @@ def test_faces_that_were_cut_elsewhere_are_read_in_each_form() -> None:
         Estimate(level, "levels") for level in (0.0, 51.0, 102.0)
     ]
     assert [str(attributes["light"]) for attributes in read] == ["dusk 50%", "dusk 40%", "day 40%"]
+
+
+def test_one_object_in_two_pipelines_and_eight_threads_gives_each_its_own_numbers(
+    astronaut: Path,
+) -> None:
+    class Precision(Brightness):
+        """Length of the precision's name, which no processor makes equal."""
+
+        attribute = "precision"
+
+        def load(self, engine: Engine) -> Reader:
+            return lambda batch: [Estimate(len(engine.precision), "levels")] * len(batch)
+
+    image = faceattr.load_image(astronaut)
+    detector = FixedDetector([Detection((170.0, 50.0, 275.0, 190.0), 0.9)])
+    precisions = ("auto", "f32")
+
+    def pipelines(*plugins: Analyzer) -> dict[str, Pipeline]:
+        return {one: Pipeline(plugins, detector=detector, precision=one) for one in precisions}
+
+    alone = {
+        one: pipelines(*map(analyzers.create, ("emotion", "age")), Precision())[one].analyze(image)
+        for one in precisions
+    }
+    shared = pipelines(*map(analyzers.create, ("emotion", "age")), Precision())
+    with ThreadPoolExecutor(8) as pool:  # the first ones load
+        results = list(pool.map(lambda one: shared[one].analyze(image), precisions * 16))
+    assert results == [alone[one] for one in precisions * 16]
+    assert [alone[one][0].estimate("precision").value for one in precisions] == [4, 3]
