@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import numpy as np
+from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.ages import to_age
-from faceattr.analyzers.base import HeadAnalyzer
-from faceattr.analyzers.builtin import load_builtin, load_builtin_trunk
-from faceattr.engines.base import Engine
+from faceattr.analyzers.builtin import BuiltinAnalyzer
 from faceattr.forms import Labels, Unit
 from faceattr.labels import GENDERS
-from faceattr.networks.heads import SoftmaxHead
-from faceattr.types import Attribute, Features, Trunk
+from faceattr.types import Classification, Estimate
 
 UTKFACE_TEMPLATE = (  # median of 300 images; models/age_gender/README.md says how
     (0.288, 0.288),
@@ -22,10 +20,9 @@ UTKFACE_TEMPLATE = (  # median of 300 images; models/age_gender/README.md says h
     (0.671, 0.681),
 )
 CROP = CropSpec(size=(96, 96), color="bgr", template=UTKFACE_TEMPLATE)
-NETWORK = "age_gender"
 
 
-class AgeAnalyzer(HeadAnalyzer):
+class AgeAnalyzer(BuiltinAnalyzer):
     """Apparent age in years, with its standard deviation, from a 96×96 crop."""
 
     attribute = "age"
@@ -33,18 +30,15 @@ class AgeAnalyzer(HeadAnalyzer):
     crop = CROP
     refresh = 1.0
     card = "models/age_gender/README.md"
+    network = "age_gender"
+    layer = "age_logits"
 
-    def load_trunk(self, engine: Engine) -> Trunk:
+    def interpret(self, scores: NDArray[np.float32]) -> Estimate:
         """See the base class."""
-        return load_builtin_trunk(NETWORK, engine)
-
-    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
-        """See the base class."""
-        head = SoftmaxHead.from_network(load_builtin(NETWORK), "age_logits")
-        return lambda features: [to_age(row) for row in head(features)]
+        return to_age(scores)
 
 
-class GenderAnalyzer(HeadAnalyzer):
+class GenderAnalyzer(BuiltinAnalyzer):
     """Woman or man, by looks, from a 96×96 crop."""
 
     attribute = "gender"
@@ -52,12 +46,9 @@ class GenderAnalyzer(HeadAnalyzer):
     crop = CROP
     refresh = 1.0
     card = "models/age_gender/README.md"
+    network = "age_gender"
+    layer = "gender_logits"
 
-    def load_trunk(self, engine: Engine) -> Trunk:
+    def interpret(self, scores: NDArray[np.float32]) -> Classification:
         """See the base class."""
-        return load_builtin_trunk(NETWORK, engine)
-
-    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
-        """See the base class."""
-        head = SoftmaxHead.from_network(load_builtin(NETWORK), "gender_logits")
-        return lambda features: [self.output.classify(row) for row in head(features)]
+        return self.output.classify(scores)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import numpy as np
+from numpy.typing import NDArray
 
 from faceattr.alignment import CropSpec
-from faceattr.analyzers.base import HeadAnalyzer
-from faceattr.analyzers.builtin import load_builtin, load_builtin_trunk
-from faceattr.engines.base import Engine
+from faceattr.analyzers.builtin import BuiltinAnalyzer
 from faceattr.forms import Labels
 from faceattr.labels import EMOTIONS
-from faceattr.networks.heads import SoftmaxHead
-from faceattr.types import Attribute, Features, Trunk
+from faceattr.types import Classification
 
 FER2013_TEMPLATE = (  # median of the training images; models/emotion/README.md says how
     (0.315, 0.385),
@@ -22,19 +20,16 @@ FER2013_TEMPLATE = (  # median of the training images; models/emotion/README.md 
 )
 
 
-class EmotionAnalyzer(HeadAnalyzer):
+class EmotionAnalyzer(BuiltinAnalyzer):
     """Seven emotions, from a 48×48 gray crop."""
 
     attribute = "emotion"
     output = Labels(EMOTIONS)
     crop = CropSpec(size=(48, 48), color="gray", template=FER2013_TEMPLATE)
     card = "models/emotion/README.md"
+    network = "emotion"
+    layer = "scores_logits"
 
-    def load_trunk(self, engine: Engine) -> Trunk:
+    def interpret(self, scores: NDArray[np.float32]) -> Classification:
         """See the base class."""
-        return load_builtin_trunk("emotion", engine)
-
-    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
-        """See the base class."""
-        head = SoftmaxHead.from_network(load_builtin("emotion"), "scores_logits")
-        return lambda features: [self.output.classify(row) for row in head(features)]
+        return self.output.classify(scores)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,13 @@ class _ThreadSafe:
         self._name = name
         self._local = threading.local()
 
-    def __del__(self, guard: ForkGuard = fork_guard) -> None:
+    def __del__(
+        self,
+        guard: ForkGuard = fork_guard,  # the globals may be gone by then
+        is_finalizing: Callable[[], bool] = sys.is_finalizing,
+    ) -> None:
+        if is_finalizing():  # nobody forks any more
+            return
         with guard.at_work():
             del self._model, self._local
 
