@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -135,12 +135,9 @@ def _read_jpeg(data: bytes) -> Header:
     at least, or one in the first scan of a progressive JPEG; libjpeg paints the rest gray.
     """
     frame = width = height = num_visits = num_bits = min_bits = num_scans = 0
-    fault: str | None = "truncated JPEG: its end is missing; copy or download it again"
     blocks: dict[int, int] = {}  # of each component
-    for marker, start in _jpeg_segments(data):
-        if marker == _JPEG_END:
-            fault = None
-            break
+    segments = [*_jpeg_segments(data)]
+    for (marker, start), (_, following) in pairwise(segments):
         if marker in _JPEG_FRAMES and not frame:
             frame = marker
             height, width = struct.unpack_from(">HH", data, start + 3)
@@ -152,11 +149,13 @@ def _read_jpeg(data: bytes) -> Header:
             num_scans += 1
             if data[start + 3 + 2 * len(names)] == 0:  # it has the first coefficient
                 min_bits += num_blocks * (2 if frame in _JPEG_BASELINE else 1)
-                begin = start + int.from_bytes(data[start : start + 2], "big")
-                following = _JPEG_MARKER.search(data, begin)
-                num_bits += 8 * ((following.start() if following else len(data)) - begin)
-    if frame in (*_JPEG_BASELINE, _JPEG_PROGRESSIVE) and num_bits < min_bits:
-        fault = fault or "damaged JPEG: its data end long before its last pixel"
+                length = int.from_bytes(data[start : start + 2], "big")
+                num_bits += 8 * (following - 2 - start - length)
+    fault = None
+    if not segments or segments[-1][0] != _JPEG_END:
+        fault = "truncated JPEG: its end is missing; copy or download it again"
+    elif frame in (*_JPEG_BASELINE, _JPEG_PROGRESSIVE) and num_bits < min_bits:
+        fault = "damaged JPEG: its data end long before its last pixel"
     area = max(width * height, 1)
     buffered = 128 * sum(blocks.values()) if frame == _JPEG_PROGRESSIVE or num_scans > 1 else 0
     cost = max((6 * area + buffered) / 9, 64 * num_visits / _SCAN_VISITS) / area
@@ -164,11 +163,16 @@ def _read_jpeg(data: bytes) -> Header:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield each marker of a JPEG and where its segment starts, after the marker."""
+    """Yield each marker up to the end and where its segment starts, after the marker.
+
+    Cameras append previews and padding to what ends there.
+    """
     start = 2
     while found := _JPEG_MARKER.search(data, start):
         start = found.end()
         yield found[1][0], start
+        if found[1][0] == _JPEG_END:
+            return
         start += int.from_bytes(data[start : start + 2], "big")
 
 
@@ -332,6 +336,7 @@ def _read_pnm(data: bytes) -> Header:
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}  # libtiff's too
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_SAMPLES = 256, 257, 258, 259, 277
 _TIFF_STRIP, _TIFF_TILE = (273, 279), (324, 325)  # offsets and lengths
+_TIFF_ARRAYS = _TIFF_STRIP + _TIFF_TILE
 _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
 _TIFF_JPEG = (6, 7)
 
@@ -347,15 +352,15 @@ def _read_tiff(data: bytes) -> Header:
     for index in range(min(num_entries, 4096)):
         entry = start + index * (20 if big else 12)
         tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, entry)
-        if kind not in _TIFF_TYPES:
+        if kind not in _TIFF_TYPES or (tag in tags and tag in _TIFF_ARRAYS):
             continue
         value = entry + (12 if big else 8)
         size = struct.calcsize(_TIFF_TYPES[kind])
         if count * size > (8 if big else 4):
             (value,) = struct.unpack_from(order + ("Q" if big else "I"), data, value)
-        count = min(count, max(0, len(data) - value) // size)
+        count = min(count, max(0, len(data) - value) // size if tag in _TIFF_ARRAYS else 1)
         values = [*struct.unpack_from(f"{order}{count}{_TIFF_TYPES[kind]}", data, value)]
-        tags[tag] = max(tags.get(tag, []), values, key=lambda each: max(each, default=0))
+        tags[tag] = max(tags.get(tag, values), values)
 
     def largest(tag: int, default: int) -> int:
         return max(tags.get(tag, ()), default=default)
@@ -443,6 +448,7 @@ _AVIF_FOLDERS = {  # boxes of boxes, and the bytes before the first of these
     b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0,
     b"stbl": 0, b"stsd": 8,
 }  # fmt: skip
+_AVIF_PARTS = 10_000  # boxes, items, extents, units: more than an image has
 _AV1_SEQUENCE, _AV1_FRAMES = 1, (3, 6)
 
 
@@ -459,17 +465,22 @@ def _read_avif(data: bytes) -> Header:
     libavif decodes all frames of the AV1 data, and scales the result to the size that the
     container claims.
     """
-    boxes = list(islice(_avif_boxes(data, 0, len(data)), 10_000))
+    boxes = list(islice(_avif_boxes(data, 0, len(data)), _AVIF_PARTS))
+    if len(boxes) == _AVIF_PARTS:
+        raise ImageError("damaged AVIF: it has thousands of boxes")
     sizes = [struct.unpack_from(">II", data, box.start + 4) for box in boxes if box.kind == b"ispe"]
     sizes += [
         struct.unpack_from(">HH", data, box.start + 24) for box in boxes if box.kind == b"av01"
     ]
-    num_frames = 1
+    num_frames, num_units = 1, 0
     for payload in _avif_payloads(data, boxes):
         if len(payload) in (8, 12) and payload[0] == 0:  # a grid of images
             sizes.append(struct.unpack_from(">II" if payload[1] & 1 else ">HH", payload, 4))
             continue
-        units = list(islice(_av1_units(payload), 10_000))
+        units = list(islice(_av1_units(payload), _AVIF_PARTS))
+        num_units += len(units)
+        if num_units >= _AVIF_PARTS:
+            raise ImageError("damaged AVIF: its AV1 data have thousands of parts")
         sizes += [_av1_size(body) for kind, body in units if kind == _AV1_SEQUENCE]
         num_frames = max(num_frames, sum(kind in _AV1_FRAMES for kind, _ in units))
     width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
@@ -512,7 +523,9 @@ def _avif_properties(data: bytes, boxes: list[_Box]) -> Iterator[_Box]:
         index_form = ">H" if data[box.start + 3] & 1 else ">B"
         (num_items,) = struct.unpack_from(">I", data, box.start + 4)
         start = box.start + 8
-        for _ in range(min(num_items, 10_000)):
+        for _ in range(num_items):
+            if start >= box.end:
+                break
             (item,) = struct.unpack_from(item_form, data, start)
             start += struct.calcsize(item_form)
             num_properties = data[start]
@@ -557,7 +570,8 @@ def _avif_items(data: bytes, start: int, inside: int) -> Iterator[bytes]:
     read(3)
     sizes, more_sizes = read(1), read(1)
     budget = 4 * len(data)  # bytes; items may lie over each other
-    for _ in range(min(read(4 if version == 2 else 2), 10_000)):
+    num_parts = 0
+    for _ in range(read(4 if version == 2 else 2)):
         read(4 if version == 2 else 2)
         method = read(2) & 15 if version in (1, 2) else 0
         read(2)
@@ -570,7 +584,8 @@ def _avif_items(data: bytes, start: int, inside: int) -> Iterator[bytes]:
             part = data[base + offset :][:length] if length else data[base + offset :]
             payload += part
             budget -= len(part)
-            if budget < 0:
+            num_parts += 1
+            if budget < 0 or num_parts > _AVIF_PARTS:
                 raise ImageError("damaged AVIF: its items claim more data than the file has")
         yield payload
 

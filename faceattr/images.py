@@ -21,7 +21,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError  # Python 3.10
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import cv2
 import numpy as np
@@ -150,7 +150,7 @@ def _is_url(text: str) -> bool:
 
 
 def _is_data_uri(text: str) -> bool:
-    return text[:5].lower() == "data:" and not os.path.exists(text)
+    return text.lstrip()[:5].lower() == "data:" and not os.path.exists(text)
 
 
 def _is_base64(text: str) -> bool:
@@ -272,7 +272,9 @@ def _read(source: object, timeout: float, max_bytes: int | None) -> bytes:
     """Return the encoded image."""
     match source:
         case bytes() | bytearray() | memoryview():
-            return bytes(source)
+            data = bytes(source)
+            text = data[:200].decode("latin-1")
+            return _decode_base64(data.decode("latin-1")) if _is_base64(text) else data
         case str() if _is_data_uri(source):
             return _decode_data_uri(source)
         case str() if _is_url(source):
@@ -285,22 +287,30 @@ def _read(source: object, timeout: float, max_bytes: int | None) -> bytes:
         return _read_file(source, MAX_FILE_BYTES if max_bytes is None else max_bytes)
     if isinstance(source, list | tuple):
         raise ImageError(f"a {type(source).__name__} of images: use analyze_many()")
+    if inspect.isawaitable(source):
+        _discard(source)
+        raise ImageError("it must be awaited first: load_image(await …)")
     raise ImageError("pass a path, URL, bytes, base64, binary file, PIL image or NumPy array")
+
+
+def _discard(awaitable: object) -> None:
+    """Close a coroutine, which else warns that nobody awaited it."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
 
 
 def _decode_data_uri(uri: str) -> bytes:
     header, comma, body = uri.partition(",")
     if not comma:
         raise ImageError("a data URI has a comma before its data: data:image/png;base64,…")
-    data = unquote_to_bytes(body)
     if header.lower().rstrip().endswith(";base64"):
-        return _decode_base64(data.decode("latin-1"))
-    return data
+        return _decode_base64(body)
+    return unquote_to_bytes(body)
 
 
 def _decode_base64(text: str) -> bytes:
-    """Decode base64 of either alphabet, padded or not, whatever white space is in it."""
-    letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    """Decode base64 of either alphabet, padded or not, percent-encoded, with white space in it."""
+    letters = "".join(unquote(text).split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError) as error:  # ValueError if it is not ASCII
@@ -424,8 +434,7 @@ def _read_file(file: Any, max_bytes: int) -> bytes:
     if isinstance(data, str):
         raise ImageError("a file of text; open it in binary mode, 'rb'")
     if inspect.isawaitable(data):
-        if inspect.iscoroutine(data):
-            data.close()
+        _discard(data)
         raise ImageError("its read() must be awaited; pass the bytes: await file.read()")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ImageError(f"its read() gives {type(data).__name__}, not bytes")

@@ -6,6 +6,7 @@ import io
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -364,6 +365,45 @@ def test_an_avif_is_turned_and_mirrored_as_its_boxes_say(orientation: int) -> No
 
 
 # Memory and time
+
+
+def endless_extents() -> bytes:
+    """Return an AVIF whose items have 65,535 extents each, in no bytes."""
+    items = struct.pack(">HHH", 1, 0, 65_535) * 40_000
+    iloc = struct.pack(">4sIBBH", b"iloc", 0, 0, 0, 40_000) + items
+    meta = struct.pack(">4sI", b"meta", 0) + struct.pack(">I", 4 + len(iloc)) + iloc
+    return b"\0\0\0\x10ftypavif\0\0\0\0" + struct.pack(">I", 4 + len(meta)) + meta
+
+
+def endless_properties() -> bytes:
+    """Return an AVIF of thousands of boxes, each of which claims as many items as there are."""
+    ipma = struct.pack(">I4sII", 16, b"ipma", 0, 0xFFFFFFFF)
+    return b"\0\0\0\x10ftypavif\0\0\0\0" + ipma * 9_000
+
+
+def endless_tags() -> bytes:
+    """Return a TIFF whose tags are all the same list of a megabyte."""
+    return tiff([(279, 4, 240_000, 8)] * 4000, bytes(960_000))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        endless_extents,
+        endless_properties,
+        endless_tags,
+        lambda: b"\xff\xd8" + b"\xff\xe1\0\2" * 250_000,
+        lambda: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13)) + chunk(b"tEXt", b"") * 80_000,
+        lambda: b"P6 " + b"#\n" * 500_000,
+        lambda: b"GIF89a" + bytes(7) + b"!\xfe\0" * 330_000,
+    ],
+)
+def test_a_header_is_read_in_no_time(make: Callable[[], bytes]) -> None:
+    data = make()
+    began = time.process_time()
+    with pytest.raises(ImageError):
+        load_image(data)
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured with Linux's means")

@@ -91,9 +91,19 @@ def test_a_path_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
         io.BytesIO(PNG),
         base64.b64encode(PNG).decode(),
         base64.encodebytes(PNG).decode(),
+        base64.b64encode(PNG),
         "data:image/png;base64," + base64.b64encode(PNG).decode(),
     ],
-    ids=["bytes", "bytearray", "memoryview", "file", "base64", "base64 lines", "data URI"],
+    ids=[
+        "bytes",
+        "bytearray",
+        "memoryview",
+        "file",
+        "base64",
+        "base64 lines",
+        "base64 bytes",
+        "data URI",
+    ],
 )
 def test_encoded_pictures_are_decoded(source: Any) -> None:
     np.testing.assert_array_equal(load_image(source), PIXELS)
@@ -397,6 +407,8 @@ def test_base64_is_read_in_all_its_forms() -> None:
         "DATA:image/png;BASE64," + plain,
         "data:image/png;name=a.png;base64," + quote(plain, safe=""),
         "data:;base64," + plain,
+        "\n data:;base64," + plain,
+        quote(plain, safe=""),
         "data:image/png," + quote(data),
     ]:
         np.testing.assert_array_equal(load_image(text), noise)
@@ -456,6 +468,11 @@ def test_a_file_object_that_gives_something_else_is_refused(answer: object, reas
     with pytest.raises(ImageError) as error:
         load_image(FileLike(answer))  # type: ignore[arg-type]
     assert str(error.value) == f"<FileLike>: {reason}"
+
+
+def test_an_image_that_must_be_awaited_is_refused() -> None:
+    with pytest.raises(ImageError, match="<coroutine>: it must be awaited first"):
+        load_image(answer_later())  # type: ignore[arg-type]
 
 
 def test_a_file_object_that_must_be_awaited_is_refused() -> None:

@@ -228,10 +228,10 @@ class VideoFile(Source):
         address = os.fspath(path)
         self._name = printable(describe_source(address))
         if "://" not in address or os.path.exists(address):
+            if not os.path.exists(address):
+                raise SourceError(f"{self._name}: no such file")
             if not os.path.isfile(address):
-                raise SourceError(
-                    f"{self._name}: {'not a file' if os.path.exists(address) else 'no such file'}"
-                )
+                raise SourceError(f"{self._name}: not a file; a camera is given by its number")
             address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
             self.paths = (address,)
         self._capture = open_capture(address)
