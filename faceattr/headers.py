@@ -201,16 +201,18 @@ def _read_png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise ImageError("damaged PNG: it does not begin with an IHDR chunk")
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
-    animated = False
+    seen: set[bytes] = set()
     start = 8
-    while start + 8 <= len(data) and data[start + 4 : start + 8] != b"IEND":
-        (length,) = struct.unpack_from(">I", data, start)
+    while start + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, start)
+        if name == b"IEND" or (name == b"fcTL" and {b"fcTL", b"IDAT"} <= seen):
+            break  # nothing is read after the first frame of an animation
         if start + 12 + length > len(data):
             raise ImageError("truncated PNG: it ends within a chunk; copy or download it again")
-        animated |= data[start + 4 : start + 8] == b"acTL"
+        seen.add(name)
         start += 12 + length
     num_bytes = _PNG_CHANNELS.get(kind, 4) * depth / 8
-    if animated:
+    if b"acTL" in seen:
         return Header("PNG", width, height, (4 * max(num_bytes, 4) + 6) / 9)
     return Header("PNG", width, height, max(1.5, num_bytes / 3))
 
@@ -319,12 +321,12 @@ def _read_bmp(data: bytes) -> Header:
     return Header("BMP", width, abs(height), 1.5)
 
 
-_PNM_NUMBER = rb"(?:\s|#[^\n\r]*[\n\r])*([0-9]{1,10})"
-_PNM_SIZE = re.compile(_PNM_NUMBER + rb"(?![0-9])" + _PNM_NUMBER + rb"(?![0-9])")
+_PNM_NUMBER = rb"(?:\s|#[^\n\r]*[\n\r])*0*([0-9]{1,10})(?![0-9])"
+_PNM_SIZE = re.compile(_PNM_NUMBER + rb"." + _PNM_NUMBER, re.DOTALL)
 
 
 def _read_pnm(data: bytes) -> Header:
-    """Read the size as OpenCV does, for whom CR ends a comment too."""
+    """Read the size as OpenCV does: CR ends a comment, and any byte a number."""
     found = _PNM_SIZE.match(data, 2)
     if found is None:
         raise ValueError

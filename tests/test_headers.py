@@ -162,6 +162,15 @@ def test_an_apple_png_is_refused() -> None:
     assert "IHDR" in refusal(data[:8] + chunk(b"CgBI", bytes(4)) + data[8:])
 
 
+def test_a_cut_animation_still_gives_its_first_frame() -> None:
+    animation = cv2.Animation()
+    animation.frames = [COLOR, COLOR + 50, COLOR]
+    animation.durations = [100] * 3
+    data = cv2.imencodeanimation(".png", animation)[1].tobytes()
+    np.testing.assert_array_equal(load_image(data[:-40]), COLOR)
+    assert refusal(data[:200]).startswith("truncated PNG: it ends within a chunk")
+
+
 def test_what_follows_the_end_of_a_png_does_not_matter() -> None:
     assert load_image(encode(".png") + b"\xff" * 100).shape == COLOR.shape
 
@@ -259,7 +268,9 @@ def test_scans_within_a_tiff_are_counted() -> None:
     assert TOO_MUCH in refusal(tiff(tags, body))
 
 
-@pytest.mark.parametrize("comment", [b"#a\r20000 20000\n10 10\n", b"#a\n#b\r 20000 #c\r20000"])
+@pytest.mark.parametrize(
+    "comment", [b"#a\r20000 20000\n10 10\n", b"#a\n#b\r 20000 #c\r20000", b"20000#20000\n9 9"]
+)
 def test_a_comment_of_a_pnm_ends_at_a_carriage_return(comment: bytes) -> None:
     assert refusal(b"P4\n" + comment).startswith("20000 x 20000 pixels, more than")
 
