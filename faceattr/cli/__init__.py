@@ -62,6 +62,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except FaceattrError as error:
         say(str(error))
         return 1
+    except OSError as error:  # typer prints help itself
+        say(f"standard output: cannot be written: {error.strerror or error}")
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

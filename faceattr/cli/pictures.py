@@ -14,9 +14,8 @@ from faceattr.cli.flags import Without, with_flags
 from faceattr.cli.rendering import (
     FaceTable,
     exit_with,
-    json_output,
     say,
-    text_output,
+    standard_output,
     with_progress,
 )
 from faceattr.cli.signals import INTERRUPTED
@@ -82,11 +81,11 @@ class PictureOutput:
         if self.save:  # first, so that each row of a table has its picture
             yield PictureFolder(self.save, outputs=outputs)
         if self.form == "csv":
-            yield CsvTable(self.output or text_output(), columns=columns, outputs=outputs)
+            yield CsvTable(self.output or standard_output(), columns=columns, outputs=outputs)
         elif self.form == "json":
-            yield JsonList(self.output or json_output(), outputs=outputs)
+            yield JsonList(self.output or standard_output(), outputs=outputs)
         elif self.form == "jsonl":
-            yield JsonLines(self.output or json_output(), outputs=outputs)
+            yield JsonLines(self.output or standard_output(), outputs=outputs)
 
 
 Paths = Annotated[

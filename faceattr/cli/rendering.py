@@ -5,9 +5,7 @@ Rich is imported by the functions that need it, as it takes a moment.
 
 from __future__ import annotations
 
-import codecs
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,20 +36,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def json_output() -> TextIO:
-    """Return standard output for JSON: as UTF-8, or with escapes in any other encoding.
-
-    Raises:
-        SinkError: It is closed.
-    """
-    stream = text_output()
-    if isinstance(stream, io.TextIOWrapper):
-        is_utf8 = codecs.lookup(stream.encoding).name == "utf-8"
-        stream.reconfigure(encoding=None if is_utf8 else "ascii", errors="faceattr.json")
-    return stream
-
-
-def text_output() -> TextIO:
+def standard_output() -> TextIO:
     """Return standard output.
 
     Raises:
@@ -60,14 +45,6 @@ def text_output() -> TextIO:
     if sys.stdout is None:
         raise SinkError("standard output: cannot be written: it is closed")
     return sys.stdout
-
-
-def _escape_for_json(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
-
-
-codecs.register_error("faceattr.json", _escape_for_json)
 
 
 def say(message: str) -> None:
@@ -90,7 +67,7 @@ def show(text: str) -> None:
 @contextmanager
 def _writing() -> Iterator[TextIO]:
     """Yield standard output, and flush it; a failure is a `SinkError`."""
-    stream = text_output()
+    stream = standard_output()
     try:
         yield stream
         stream.flush()
@@ -140,7 +117,7 @@ def print_table(
     for index, name in enumerate(header or ()):
         table.add_column(Text(printable(name)), justify="right" if numbers and index else "left")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
     with _writing() as stream:
         console = Console(file=stream)
         if title is not None:

@@ -141,3 +141,60 @@ def test_unsure_faces_have_scores_but_no_label(faceattr: Command, astronaut: Pat
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert row["emotion"] == ""
     assert float(row["emotion_good"]) > 0.9
+
+
+def test_json_lines_have_one_object_per_picture(faceattr: Command, astronaut: Path) -> None:
+    done = faceattr("detect", astronaut, "no.jpg", "--jsonl")
+    found, missing = map(json.loads, done.stdout.splitlines())
+    assert found["source"] == str(astronaut)
+    assert len(found["faces"]) == 1
+    assert missing == {"source": "no.jpg", "error": "no.jpg: no such file"}
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_results_go_to_a_file_in_the_form_of_its_name(
+    faceattr: Command, astronaut: Path, tmp_path: Path, form: str
+) -> None:
+    file = tmp_path / f"faces.{form}"
+    assert faceattr("detect", astronaut, "--output", file) == (0, "", "")
+    written = file.read_text()
+    assert written.replace("\r", "") == faceattr("detect", astronaut, f"--{form}").stdout
+    refused = faceattr("detect", astronaut, "--output", file)
+    assert (refused.status, file.read_text()) == (1, written)
+    assert "exists already" in refused.stderr
+    assert faceattr("detect", "no.jpg", "--output", file, "--overwrite").status == 1
+    assert "no such file" in file.read_text()
+
+
+def test_one_empty_source_of_several_is_reported(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = faceattr("detect", f"{tmp_path}/*.jpeg", tmp_path / "empty", astronaut, "--json")
+    assert done.status == 1
+    assert [result["source"] for result in json.loads(done.stdout)] == [str(astronaut)]
+    assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == [
+        "no pictures there"
+    ] * 2
+
+
+def test_inputs_are_never_written_to(faceattr: Command, astronaut: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.csv.png"
+    photo.write_bytes(astronaut.read_bytes())
+    (tmp_path / "link.csv").symlink_to(photo)
+    for flag, output in (("--save", tmp_path), ("-o", photo), ("-o", tmp_path / "link.csv")):
+        done = faceattr("detect", photo, flag, output, "--csv", "--overwrite")
+        assert done.status == 1
+        assert "this is an input of the run" in done.stderr
+    assert photo.read_bytes() == astronaut.read_bytes()
+
+
+def test_a_run_that_is_resumed_says_what_is_there_already(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "faces.jsonl"
+    assert faceattr("detect", astronaut, "-o", file).status == 0
+    done = faceattr("detect", astronaut, "no.jpg", "-o", file, "--resume")
+    assert done.stderr.startswith("faceattr: 1 of 2 pictures are there already\n")
+    found, missing = map(json.loads, file.read_text().splitlines())
+    assert (found["source"], missing["source"]) == (str(astronaut), "no.jpg")
