@@ -10,9 +10,7 @@ import cv2
 import cv2.data
 import numpy as np
 
-from faceattr import BGRImage, Detection, Detector, Search
-from faceattr.detectors.base import Finder
-from faceattr.engines.base import Engine
+from faceattr import BGRImage, Detection, Detector, Engine, Finder, Search
 
 CASCADE = "haarcascade_profileface.xml"
 SMALLEST_FACE = 24.0  # pixels, a little more than the window of the cascade
