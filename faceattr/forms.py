@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from faceattr.errors import OptionError
 from faceattr.types import Attribute, Classification, Descriptor, Estimate
 
+NUMBERS = (float, int, np.floating, np.integer)
 TOLERANCE = 1e-3  # by which half precision may move a probability, or the length of a vector
 
 
@@ -163,7 +164,7 @@ Output: TypeAlias = Labels | Unit | Vector
 
 def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a real number of Python or NumPy; a bool is not."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return isinstance(value, NUMBERS) and not isinstance(value, bool)
 
 
 def _is_finite(value: float) -> bool:
