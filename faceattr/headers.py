@@ -109,7 +109,7 @@ def is_animated(data: bytes) -> bool:
     """Return whether an encoded image, or the beginning of one, has several frames."""
     match detect_format(data):
         case "PNG":
-            return 0 < data.find(b"acTL") < data.find(b"IDAT")
+            return any(name == b"acTL" for name, _, _ in _png_chunks(data))
         case "WebP":
             return data[12:16] == b"VP8X" and bool(data[20] & 2)
         case "AVIF":
@@ -194,27 +194,41 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def _read_png(data: bytes) -> Header:
-    """Read the IHDR chunk, and go through the others.
-
-    OpenCV allocates what a chunk claims to have, and four whole images for an animation.
-    """
+    """Read the IHDR chunk, and go through the others: OpenCV allocates what a chunk claims."""
     if data[12:16] != b"IHDR":
         raise ImageError("damaged PNG: it does not begin with an IHDR chunk")
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
-    seen: set[bytes] = set()
+    fault = None
+    if any(end > len(data) for _, _, end in _png_chunks(data)):
+        fault = "truncated PNG: it ends within a chunk; copy or download it again"
+    cost = max(1.5, _PNG_CHANNELS.get(kind, 4) * depth / 24)
+    return Header("PNG", width, height, cost, fault=fault)
+
+
+def without_animation(data: bytes) -> bytes:
+    """Return an animated PNG as a still one, and any other image as it is.
+
+    OpenCV's reader of animations jumps into a function that has returned if the data are damaged.
+    """
+    if detect_format(data) != "PNG" or not is_animated(data):
+        return data
+    parts = [
+        data[start:end]
+        for name, start, end in _png_chunks(data)
+        if name not in (b"acTL", b"fcTL", b"fdAT")
+    ]
+    return data[:8] + b"".join(parts) + b"\0\0\0\0IEND\xae\x42\x60\x82"
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and end of each chunk before the last."""
     start = 8
     while start + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)
-        if name == b"IEND" or (name == b"fcTL" and {b"fcTL", b"IDAT"} <= seen):
-            break  # nothing is read after the first frame of an animation
-        if start + 12 + length > len(data):
-            raise ImageError("truncated PNG: it ends within a chunk; copy or download it again")
-        seen.add(name)
+        if name == b"IEND":
+            return
+        yield name, start, start + 12 + length
         start += 12 + length
-    num_bytes = _PNG_CHANNELS.get(kind, 4) * depth / 8
-    if b"acTL" in seen:
-        return Header("PNG", width, height, (4 * max(num_bytes, 4) + 6) / 9)
-    return Header("PNG", width, height, max(1.5, num_bytes / 3))
 
 
 # WebP, by RFC 9649

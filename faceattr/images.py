@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import ImageError
-from faceattr.headers import detect_format, read_header
+from faceattr.headers import detect_format, read_header, without_animation
 from faceattr.types import BGRImage
 
 if TYPE_CHECKING:
@@ -453,6 +453,7 @@ def _check_bytes(num_bytes: int, max_bytes: int) -> None:
 def _decode(data: bytes, max_pixels: int) -> BGRImage:
     if not data:
         raise ImageError("empty, 0 bytes")
+    data = without_animation(data)
     header = read_header(data)
     _check_pixels(header.width, header.height, max_pixels)
     if header.fault is not None:
