@@ -1,8 +1,8 @@
-"""Keras's layers in OpenVINO's operations."""
+"""Translation of Keras layers to OpenVINO operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ from faceattr.errors import EngineError
 from faceattr.networks.graph import Array, Layer, Network
 
 Translation: TypeAlias = Callable[[Layer, Sequence[ov.Node], Sequence[Array]], ov.Node]
-"""A layer, what it is applied to and its weights, to the operation that does the same."""
+"""Layer, inputs and weights to the equivalent operation."""
 
 TO_CHANNELS_FIRST = np.array([0, 3, 1, 2])
 TO_CHANNELS_LAST = np.array([0, 2, 3, 1])
@@ -23,46 +23,49 @@ TO_CHANNELS_LAST = np.array([0, 2, 3, 1])
 def translate(network: Network) -> ov.Model:
     """Return the network as an OpenVINO model from (N, H, W, C) float32 to float32.
 
-    Inside, pictures are (N, C, H, W), as OpenVINO has them.
+    Inside the model, images are (N, C, H, W), as OpenVINO prefers.
 
     Raises:
-        EngineError: A layer is of a kind that has no translation here.
+        EngineError: The graph is broken, or has a layer of a kind that has no translation here.
+        WeightsError: The weights are missing, damaged or made for another graph.
     """
     first, *layers = network.layers
+    if first.kind != "InputLayer" or "shape" not in first.config or not layers:
+        raise EngineError(f"{network.name!r} has to begin with an InputLayer of a known shape")
     batch = ops.parameter([-1, *(size or -1 for size in first.config["shape"])], np.float32)
-    nodes = {first.name: ops.transpose(batch, TO_CHANNELS_FIRST)}
+    nodes = {first.name: ops.transpose(batch, TO_CHANNELS_FIRST) if _rank(batch) == 4 else batch}
     for layer in layers:
-        inputs = [nodes[name] for name in layer.inputs]
-        nodes[layer.name] = _translate(layer, inputs, network)
-    answer = nodes[layers[-1].name]
-    if _rank(answer) == 4:
-        answer = ops.transpose(answer, TO_CHANNELS_LAST)
-    return ov.Model([answer], [batch], network.name)
+        nodes[layer.name] = _translate(layer, nodes, network)
+    output = nodes[layers[-1].name]
+    if _rank(output) == 4:
+        output = ops.transpose(output, TO_CHANNELS_LAST)
+    return ov.Model([output], [batch], network.name)
 
 
-def _translate(layer: Layer, inputs: Sequence[ov.Node], network: Network) -> ov.Node:
-    """Return what does the same as a layer, or refuse it and say what else there is."""
+def _translate(layer: Layer, nodes: Mapping[str, ov.Node], network: Network) -> ov.Node:
+    """Return the equivalent operation, or refuse the layer and name the alternative."""
     name = f"layer {layer.name!r} of {network.name!r}"
     if layer.kind not in TRANSLATIONS:
         raise EngineError(
-            f"{name} is a {layer.kind}, which the OpenVINO engine does not know; it knows "
-            f"{', '.join(TRANSLATIONS)}; engine='tensorflow' knows all of Keras's layers"
+            f"{name} is a {layer.kind}, which the OpenVINO engine does not support; it supports "
+            f"{', '.join(TRANSLATIONS)}; engine='tensorflow' supports all Keras layers"
         )
-    usual = ("axis", -1)  # the only one
-    unknown = [item[0] for item in layer.config.items() if item[0] not in OPTIONS and item != usual]
-    if unknown:
+    default = ("axis", -1)  # the only axis supported
+    others = [item for item in layer.config.items() if item[0] not in OPTIONS and item != default]
+    for option, value in others:
         raise EngineError(
-            f"{name}, a {layer.kind}, has the option {unknown[0]}={layer.config[unknown[0]]!r}, "
-            "which the OpenVINO engine does not know; engine='tensorflow' does"
+            f"{name}, a {layer.kind}, has the option {option}={value!r}, which the OpenVINO "
+            "engine does not support; engine='tensorflow' does"
         )
+    weights = network.weights.get(layer.name, ())
     try:
-        return TRANSLATIONS[layer.kind](layer, inputs, network.weights.get(layer.name, ()))
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, EngineError):
-            raise
+        return TRANSLATIONS[layer.kind](layer, [nodes[name] for name in layer.inputs], weights)
+    except EngineError:
+        raise
+    except Exception as error:  # the config of a damaged or unusual file may hold anything
         raise EngineError(
-            f"{name}, a {layer.kind}, has another form than the OpenVINO engine knows "
-            f"({error}); engine='tensorflow' knows all of Keras's layers"
+            f"{name}, a {layer.kind}, has a form that the OpenVINO engine does not support "
+            f"({error}); engine='tensorflow' supports all Keras layers"
         ) from error
 
 
@@ -80,8 +83,8 @@ def _activation(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array
         case other:
             raise EngineError(
                 f"layer {layer.name!r} has the activation {other!r}, which the OpenVINO engine "
-                "does not know; it knows linear, relu, sigmoid and softmax; engine='tensorflow' "
-                "knows all of Keras's"
+                "does not support; it supports linear, relu, sigmoid and softmax; "
+                "engine='tensorflow' supports all of Keras's"
             )
 
 
@@ -110,8 +113,8 @@ def _concatenate(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Arra
 
 def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     kernel, *bias = weights
-    if _has_one_place(layer, kernel, inputs[0]):
-        return _convolution_at_one_place(layer, inputs, weights)
+    if _has_one_position(layer, kernel, inputs[0]):
+        return _convolution_at_one_position(layer, inputs, weights)
     strides = list(layer.config.get("strides", (1, 1)))
     node = ops.convolution(
         inputs[0],
@@ -125,10 +128,10 @@ def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Arra
     return _activation(layer, [_with_bias(node, bias)], ())
 
 
-def _convolution_at_one_place(
+def _convolution_at_one_position(
     layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]
 ) -> ov.Node:
-    """Multiply matrices instead: the same sums, for 16 pictures 15 times as fast."""
+    """Multiply matrices instead: the same sums, 15 times as fast for 16 images."""
     kernel, *bias = weights
     flat = _flatten(layer, inputs, ())
     node = _dense(layer, [flat], [kernel.reshape(-1, kernel.shape[-1]), *bias])
@@ -189,7 +192,7 @@ OPTIONS = frozenset(
         *("pool_size", "rate", "scale", "shared_axes", "strides", "units", "use_bias"),
     )
 )
-"""Those of layers that the translations heed."""
+"""Options of layers that the translations take into account."""
 
 TRANSLATIONS: dict[str, Translation] = {
     "Activation": _activation,
@@ -209,7 +212,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "Softmax": _softmax,
     "ZeroPadding2D": _zero_padding,
 }
-"""What does the same as each kind of layer."""
+"""Kind of layer to its translation."""
 
 
 def _pool(layer: Layer) -> tuple[list[int], list[int], str]:
@@ -221,8 +224,8 @@ def _padding(layer: Layer) -> str:
     return {"valid": "valid", "same": "same_upper"}[layer.config.get("padding", "valid")]
 
 
-def _has_one_place(layer: Layer, kernel: Array, node: ov.Node) -> bool:
-    """Return whether the picture is no larger than the kernel, so that nothing slides."""
+def _has_one_position(layer: Layer, kernel: Array, node: ov.Node) -> bool:
+    """Return whether the kernel is as large as the image and has one position only."""
     _, _, *sides = node.output(0).get_partial_shape()
     return _padding(layer) == "valid" and all(
         side.is_static and side.get_length() == size

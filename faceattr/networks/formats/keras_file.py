@@ -50,7 +50,7 @@ def read_keras(path: Path) -> Network:
         )
     try:
         layers = layers_of(config)
-        _check_input(layers)
+        _check_graph(layers)
     except Exception as error:  # so does a damaged or unusual config
         raise EngineError(
             f"the layers in {path} cannot be read: {type(error).__name__}: {error}"
@@ -73,15 +73,16 @@ def _count(ends: object) -> int:
     return 1 if isinstance(ends[0], str) else len(ends)
 
 
-def _check_input(layers: Sequence[Layer]) -> None:
-    """Raise ValueError unless the first layer is an input with a shape and others follow."""
+def _check_graph(layers: Sequence[Layer]) -> None:
+    """Raise ValueError unless the layers are an input of a known shape and others with names."""
     shape = layers[0].config.get("shape")
     if not isinstance(shape, tuple) or not all(
         side is None or (isinstance(side, int) and side > 0) for side in shape
     ):
         raise ValueError(f"the first layer is not an input of a known shape but {layers[0]}")
-    if len(layers) < 2:
-        raise ValueError("there is only an input")
+    words = [word for layer in layers for word in (layer.kind, layer.name, *layer.inputs)]
+    if len(layers) < 2 or not all(isinstance(word, str) for word in words):
+        raise ValueError("there is only an input, or something without a name")
 
 
 class _KerasWeights(Mapping[str, Sequence[Array]]):
