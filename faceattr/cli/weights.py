@@ -14,6 +14,7 @@ from faceattr.analyzers import analyzers
 from faceattr.cli.description import weights_of
 from faceattr.cli.rendering import exit_with, print_table, show
 from faceattr.detectors import detectors
+from faceattr.engines import converted
 from faceattr.errors import OptionError, UnknownNameError, WeightsError
 from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
@@ -47,8 +48,8 @@ def fetch_weights(names: Annotated[list[str], typer.Argument(metavar="NAME...")]
 
 @app.command("verify")
 def verify_weights(names: Names = None) -> None:
-    """Read the weights that are here again and compare their digests."""
-    errors = []
+    """Read the weights and converted networks that are here again and compare their digests."""
+    errors: list[WeightsError] = []
     for name, weights in _chosen(names):
         if names or find(weights):
             try:
@@ -57,6 +58,13 @@ def verify_weights(names: Names = None) -> None:
                 errors.append(error)
             else:
                 show(f"{name}: {copy.path} is intact{TRUSTED * copy.trusted}")
+    num_intact, damaged = converted.verify()
+    errors += [
+        WeightsError(f"{path} was damaged and is removed; it is converted again when it is needed")
+        for path in damaged
+    ]
+    if num_intact:
+        show(f"converted networks: {num_intact} intact in {cache_folder() / 'compiled'}")
     exit_with(errors)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from cli.conftest import Command
 
+from faceattr.engines import converted
+
 
 def test_weights_are_listed_with_size_and_terms(faceattr: Command) -> None:
     done = faceattr("weights", "list")
@@ -50,3 +52,31 @@ def test_a_plugin_may_have_several_weights(
     named = file.rename(tmp_path / "opencv_face_detector.pbtxt")
     assert faceattr("weights", "import", named, "--trust").status == 0
     assert "trusted by you" in faceattr("weights", "verify", "ssd").stdout
+
+
+def test_converted_networks_are_verified_too(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path))
+
+    def write(xml: Path) -> None:
+        xml.write_text("<net/>")
+        xml.with_suffix(".bin").write_bytes(bytes(1000))
+
+    path = converted.path_of("key")
+    converted.store(path, write)
+    assert faceattr("weights", "verify").stdout.startswith("converted networks: 1 intact in ")
+    path.with_suffix(".bin").write_bytes(bytes(999))
+    done = faceattr("weights", "verify")
+    assert done.status == 1
+    assert f"{path} was damaged and is removed" in done.stderr
+    assert faceattr("weights", "verify").status == 0
+
+
+@pytest.mark.parametrize("command", [("list",), ("weights", "list"), ("weights", "verify")])
+def test_a_home_that_is_a_file_costs_the_weights_only(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "file"))
+    assert faceattr(*command).status == 0
