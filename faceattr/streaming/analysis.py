@@ -16,6 +16,7 @@ import numpy as np
 from faceattr.options import AUTO, Actions, StreamOptions
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline, uncertain_of
+from faceattr.streaming.appearance import describe_appearance
 from faceattr.streaming.background import Worker
 from faceattr.streaming.quality import face_quality
 from faceattr.streaming.schedule import Schedule, choose_refresh
@@ -168,7 +169,12 @@ class LiveAnalysis:
         found = self._detector.poll()
         if found is None or found.frame.image.shape != shape:
             return self._tracker.predict()
-        return self._tracker.update(found.detections, delay=self.num_frames - found.number)
+        appearances = None
+        if len(found.detections) > 1 or len(self._tracker.track_ids) > 1:
+            appearances = describe_appearance(found.frame.image, found.detections)
+        return self._tracker.update(
+            found.detections, delay=self.num_frames - found.number, appearances=appearances
+        )
 
     def _detect(self, frame: Frame, number: int) -> _Found:
         """Detect the faces of a frame; on another thread, if there is one."""

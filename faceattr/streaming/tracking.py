@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from faceattr.boxes import Boxes, ioa, iou
+from faceattr.streaming.appearance import Appearances
 from faceattr.types import Detection
 
 Vector = NDArray[np.float64]
@@ -20,9 +21,18 @@ INSIDE = 0.7  # share of a box inside the predicted one, for the visible part of
 OCCLUDED_FRAMES = 20  # in a row at most, in which a partly occluded face keeps its motion
 AGILITY = 0.3  # weight of the motion measured over one frame in the new velocity
 
+MEETING_FRAMES = 50  # for which faces whose boxes overlapped may have been taken for each other
+REACH = 1.5  # how far a face may be from where its track was, in sides of its box
+SIMILAR = 0.6  # smallest similarity by which a face that was missing is recognized
+MARGIN = 0.1  # by which another assignment must be better to be taken
+LEARNING_RATE = 0.2  # weight of the newest appearance
+
 
 class IouTracker:
     """Follows faces by the overlap of their boxes with the boxes that their motion predicts.
+
+    People who meet may pass each other or turn back, which motion cannot tell. For a while after
+    that, what they look like decides, if `update` is told.
 
     Args:
         min_iou: Smallest IoU of a detection with the predicted box of its track.
@@ -44,6 +54,7 @@ class IouTracker:
         self._max_missed = max_missed
         self._min_confidence = min_confidence
         self._tracks: dict[int, _Track] = {}
+        self._meetings: dict[tuple[int, int], int] = {}  # pairs of tracks to frames that are left
         self.num_started = 0
 
     @property
@@ -51,7 +62,13 @@ class IouTracker:
         """The tracks that go on, including those whose face is missing now."""
         return self._tracks.keys()
 
-    def update(self, detections: Sequence[Detection], *, delay: int = 0) -> dict[int, Detection]:
+    def update(
+        self,
+        detections: Sequence[Detection],
+        *,
+        delay: int = 0,
+        appearances: Appearances | None = None,
+    ) -> dict[int, Detection]:
         """Return the faces of the next frame by track id, in the order of the detections.
 
         Detections that continue no track and are too uncertain to start one are left out.
@@ -59,9 +76,12 @@ class IouTracker:
         Args:
             detections: Of that frame, or of an earlier one after the last update.
             delay: How many frames earlier; the faces are moved on by as many.
+            appearances: What the faces look like; None if only their motion is known.
         """
         self._advance()
         followed = self._match(detections, delay)
+        if appearances is not None:
+            followed = self._tell_apart(detections, followed, appearances, delay)
         occluded = self._find_occluded(detections, followed, delay)
         found: dict[int, Detection] = {}
         for index, detection in enumerate(detections):
@@ -71,6 +91,8 @@ class IouTracker:
                 found[followed[index]] = _moved(detection, shift=track.velocity * delay)
             elif detection.confidence >= self._min_confidence:
                 found[self._start(detection, delay)] = detection
+        if appearances is not None:
+            self._learn_appearances(detections, list(found), appearances)
         self._drop_lost(found)
         return found
 
@@ -104,6 +126,75 @@ class IouTracker:
             for row, column in zip(rows, columns, strict=True)
             if overlap[row, column] > 0
         }
+
+    def _tell_apart(
+        self,
+        detections: Sequence[Detection],
+        followed: dict[int, int],
+        appearances: Appearances,
+        delay: int,
+    ) -> dict[int, int]:
+        """Return a match in which faces that have met keep their tracks, by what they look like."""
+        self._note_meetings(delay)
+        group = sorted({track_id for pair in self._meetings for track_id in pair})
+        rows = [
+            row for row in range(len(detections)) if row not in followed or followed[row] in group
+        ]
+        if len(group) < 2 or not rows:
+            return followed
+        scores = np.array(
+            [
+                [self._tracks[one].resembles(detections[row], appearances[row]) for one in group]
+                for row in rows
+            ]
+        )
+        matched = [(rows.index(row), group.index(followed[row])) for row in rows if row in followed]
+        current = sum(max(scores[pair], 0.0) for pair in matched)
+        chosen = [
+            (int(row), int(column))
+            for row, column in zip(*linear_sum_assignment(scores, maximize=True), strict=True)
+            if scores[row, column] >= SIMILAR or (row, column) in matched
+        ]
+        if sum(max(scores[pair], 0.0) for pair in chosen) < current + MARGIN:
+            return followed
+        others = {row: track for row, track in followed.items() if row not in rows}
+        return others | {rows[row]: group[column] for row, column in chosen}
+
+    def _note_meetings(self, delay: int) -> None:
+        """Remember for a while which tracks may be taken for each other."""
+        left = {pair: frames - 1 for pair, frames in self._meetings.items()}
+        ids = list(self._tracks)
+        boxes = _boxes(self._tracks[one].predicted(delay) for one in ids)
+        first, second = np.nonzero(np.triu(iou(boxes, boxes) > 0, k=1))
+        left |= {
+            (ids[i], ids[j]): MEETING_FRAMES
+            for i, j in zip(first.tolist(), second.tolist(), strict=True)
+        }
+        self._meetings = {
+            pair: frames
+            for pair, frames in left.items()
+            if frames > 0 and all(one in self._tracks for one in pair)
+        }
+
+    def _learn_appearances(
+        self, detections: Sequence[Detection], track_ids: Sequence[int], appearances: Appearances
+    ) -> None:
+        """Take in what the faces look like that no other face is near."""
+        boxes = _boxes(detections)
+        sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+        alone = (iou(boxes + sides * (-0.5, 0, 0.5, 1), boxes) > 0).sum(axis=1) == 1
+        by_box = {id(detection): row for row, detection in enumerate(detections)}
+        for track_id in track_ids:
+            track = self._tracks[track_id]
+            row = by_box.get(id(track.detection))
+            if row is None or not alone[row]:
+                continue
+            known = track.appearance
+            track.appearance = (
+                appearances[row]
+                if known is None
+                else known + LEARNING_RATE * (appearances[row] - known)
+            )
 
     def _find_occluded(
         self, detections: Sequence[Detection], followed: Mapping[int, int], delay: int
@@ -141,12 +232,22 @@ class _Track:
         velocity: Of the box's center, in pixels per frame.
         num_frames: Frames since that detection.
         num_missed: Updates since the face was last found, even in part.
+        appearance: What the person looked like of late, away from others; None if not known.
     """
 
     detection: Detection
     velocity: Vector = field(default_factory=lambda: np.zeros(2))
     num_frames: int = 0
     num_missed: int = 0
+    appearance: NDArray[np.float32] | None = None
+
+    def resembles(self, detection: Detection, appearance: NDArray[np.float32]) -> float:
+        """Return how well a face fits the track by its colors, -1 if it is too far away."""
+        x1, y1, x2, y2 = self.detection.bbox
+        moved = np.abs(_center(detection) - _center(self.detection))
+        if self.appearance is None or (moved > REACH * max(x2 - x1, y2 - y1)).any():
+            return -1.0
+        return float(appearance @ self.appearance)
 
     def predicted(self, delay: int = 0) -> Detection:
         """Return the last detection, moved to where the face should have been that long ago."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faceattr.streaming.tracking import IouTracker
 from faceattr.types import Detection
@@ -82,6 +83,65 @@ def test_a_face_that_passes_behind_another_keeps_its_number(speed: int, seed: in
         assert 2 not in found or found[2] == back
     assert found[2].bbox[2] < found[1].bbox[0]
     assert tracker.num_started == 2
+
+
+RED, BLUE = np.eye(4, dtype=np.float32)[:2]
+
+
+def looks(*colors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
+    """Appearances of people in these colors, on a background that is the same for all."""
+    random = np.random.default_rng(seed)
+    rows = np.stack(colors) + np.array([0, 0, 0.7, 0], np.float32) + random.uniform(0, 0.1, 4)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows, np.float32)
+
+
+def meet_and_turn_back(tracker: IouTracker, speed: int, *, with_colors: bool) -> bool:
+    """Walk two people up to each other, hide one behind the other, and let both turn back.
+
+    Returns:
+        Whether they keep their numbers.
+    """
+    steps = [*range(0, 300, speed), *[300] * 6, *range(300, 0, -speed)]
+    for index, step in enumerate(steps):
+        left, right = face(step), face(600 - step, 5)
+        is_hidden = right.bbox[0] - left.bbox[0] < 60
+        colors = looks(RED, seed=index) if is_hidden else looks(RED, BLUE, seed=index)
+        found = tracker.update(
+            [left] if is_hidden else [left, right], appearances=colors if with_colors else None
+        )
+        if found.get(1) != left or found.get(2) != (None if is_hidden else right):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("speed", [10, 15, 20])
+def test_people_who_meet_and_turn_back_keep_their_numbers_by_their_colors(speed: int) -> None:
+    assert not meet_and_turn_back(IouTracker(), speed, with_colors=False)
+    tracker = IouTracker()
+    assert meet_and_turn_back(tracker, speed, with_colors=True)
+    assert tracker.num_started == 2
+
+
+@pytest.mark.parametrize("speed", [8, 20])
+def test_people_who_pass_each_other_keep_their_numbers_by_their_colors(speed: int) -> None:
+    tracker = IouTracker()
+    for step in range(0, 600, speed):
+        front, back = face(step), face(600 - step, 10)
+        if abs(front.bbox[0] - back.bbox[0]) < 50:
+            tracker.update([front], appearances=looks(RED, seed=step))
+        else:
+            found = tracker.update([front, back], appearances=looks(RED, BLUE, seed=step))
+            assert (found[1], found[2]) == (front, back)
+    assert tracker.num_started == 2
+
+
+def test_people_in_the_same_colors_are_told_apart_by_their_motion() -> None:
+    tracker = IouTracker()
+    for step in range(0, 600, 12):
+        front, back = face(step), face(600 - step, 10)
+        found = tracker.update([front, back], appearances=looks(RED, RED, seed=step))
+        assert (found[1], found[2]) == (front, back)
 
 
 def test_a_face_beside_another_can_move_away() -> None:
