@@ -221,12 +221,14 @@ def without_animation(data: bytes) -> bytes:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and end of each chunk before the last."""
+    """Yield name, start and end of each chunk up to the end, which follows the data."""
     start = 8
+    has_data = False
     while start + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)
-        if name == b"IEND":
+        if name == b"IEND" and has_data:
             return
+        has_data |= name == b"IDAT"
         yield name, start, start + 12 + length
         start += 12 + length
 
