@@ -254,18 +254,20 @@ class AppendFile:
             SinkError: It cannot be written.
         """
         data = to_bytes(data) if isinstance(data, str) else data
+        before = self.size
         with blaming(self._path):
             try:
                 if over:
-                    self._file.seek(self.size - len(over))
+                    self._file.seek(before - len(over))
                 self._write(data)
-            except BaseException:
+                self.size = before - len(over) + len(data)
+            except BaseException:  # Ctrl-C too
+                self.size = before
                 with suppress(OSError):  # a pipe cannot go back
-                    self._file.truncate(self.size)
-                    self._file.seek(self.size - len(over))
+                    self._file.truncate(before)
+                    self._file.seek(before - len(over))
                     self._write(over)
                 raise
-        self.size += len(data) - len(over)
 
     def patch(self, offset: int, data: bytes) -> None:
         """Replace bytes in the middle.

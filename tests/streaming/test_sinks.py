@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from scenes import frames, scene
 from faceattr.errors import MissingDependencyError, OptionError, SinkError
 from faceattr.forms import Labels, Unit
 from faceattr.images import load_image
+from faceattr.outputs import AppendFile
 from faceattr.streaming.sinks import (
     CallbackSink,
     CsvSink,
@@ -198,6 +200,42 @@ def test_a_jump_of_timestamps_becomes_a_short_pause(
     write_at(VideoSink(tmp_path / "a.mp4", fps=10), [0, 0.1, 86_400, 86_400.1, 86_400.2])
     assert count_frames(tmp_path / "a.mp4") == 2 + 50 + 2
     assert "timestamps jump by 86399.9 s at frame 2" in caplog.text
+
+
+def test_a_slide_show_is_no_jump(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_at(VideoSink(tmp_path / "a.mp4", fps=0.1), [0, 10, 20, 40])
+    assert count_frames(tmp_path / "a.mp4") == 5
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (121, 161), (2, 900)])
+def test_a_video_has_frames_of_any_size(tmp_path: Path, ending: str, size: tuple[int, int]) -> None:
+    path = tmp_path / f"a.{ending}"
+    record(VideoSink(path), [np.full((*size, 3), 200, np.uint8)] * 30)
+    found = list(VideoFile(path))
+    assert len(found) == 30
+    height, width = found[0].image.shape[:2]
+    assert abs(height - size[0]) <= 1
+    assert abs(width - size[1]) <= 1
+    assert found[-1].image.mean() == pytest.approx(200, abs=3)
+
+
+def test_ctrl_c_while_a_video_is_written_leaves_it_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp4"
+    write, calls = AppendFile._write, count()
+
+    def interrupted(file: AppendFile, data: bytes) -> None:
+        write(file, data)
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(AppendFile, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_at(VideoSink(path, fps=10), [index / 10 for index in range(99)])
+    assert count_frames(path) >= 1
 
 
 def test_a_clock_that_is_set_back_stops_no_video(tmp_path: Path) -> None:

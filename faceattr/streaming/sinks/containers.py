@@ -66,6 +66,9 @@ class Encoder(ABC):
         """
         return ()
 
+    def close(self) -> None:
+        """Release what encoding took."""
+
 
 class Mpeg4Encoder(Encoder):
     """MPEG-4 Part 2, by FFmpeg, which every OpenCV wheel has.
@@ -102,9 +105,12 @@ class Mpeg4Encoder(Encoder):
 
     def finish(self) -> Sequence[Packet]:
         """See the base class."""
-        packets = self._close_segment() if self._num_frames else ()
+        return self._close_segment() if self._num_frames else ()
+
+    def close(self) -> None:
+        """See the base class."""
+        self._writer.release()
         self._folder.cleanup()
-        return packets
 
     def _close_segment(self) -> Sequence[Packet]:
         self._writer.release()
@@ -116,7 +122,7 @@ class Mpeg4Encoder(Encoder):
             raise SinkError(
                 f"{self._path}: OpenCV could not write it; is the disk full?"
             ) from error
-        if len(packets) != expected:
+        if len(packets) < expected:
             raise SinkError(f"{self._path}: OpenCV wrote {len(packets)} of {expected} frames")
         self.config = self.config or config
         return packets

@@ -28,7 +28,8 @@ from faceattr.types import BGRImage, Face, Frame
 USUAL_FPS = 60.0  # more than that is measured: browsers' recordings claim 1000
 PROBE_FRAMES = 10  # by which the frame rate is measured
 FPS = 25.0  # where nothing can be measured
-MAX_GAP = 5.0  # seconds for which a picture is held where timestamps jump
+MAX_GAP = 5.0  # seconds for which a picture is held where timestamps jump, or longer at few fps:
+MAX_REPEATED = 10  # frames
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,9 @@ class VideoSink(Sink):
     """Writes a video with the faces drawn on it.
 
     It plays at the speed of the timestamps: frames are repeated or left out for that. A gap of
-    more than five seconds becomes five seconds. Frames of another size than the first are
-    stretched to it. The file can be read at any moment, also after the process was killed.
+    more than five seconds, or ten frames, becomes as short as that. Frames of another size than
+    the first are stretched to it. The file can be read at any moment, also after the process was
+    killed.
 
     Args:
         path: File to write; ``.mp4``, ``.mov``, ``.mkv`` or ``.avi``.
@@ -69,19 +71,15 @@ class VideoSink(Sink):
         self._start = 0.0  # timestamp of the first frame, moved by the jumps since
         self._last: float | None = None  # timestamp
         self._num_frames = 0
+        self._has_warned = False
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """See the base class."""
         timestamp = require_time(frame)
         if self._last is None:
             self._start = timestamp
-        elif not 0 <= timestamp - self._last <= MAX_GAP:
-            held = min(MAX_GAP, max(timestamp - self._last, 1 / self._fps))
-            logger.warning(
-                "timestamps jump by %g s at frame %d; in %s it is %g s",
-                *(timestamp - self._last, frame.index, self._output.path, held),
-            )
-            self._start += timestamp - self._last - held
+        else:
+            self._hold_less(frame, timestamp - self._last)
         self._last = timestamp
         due = timestamp - self._start
         if self._waiting is None:
@@ -96,6 +94,20 @@ class VideoSink(Sink):
         self._add_waiting()
         if self._video is not None:
             self._video.close()
+
+    def _hold_less(self, frame: Frame, step: float) -> None:
+        """Cut a jump of timestamps short, which would fill the disk, or end the video."""
+        most = max(MAX_GAP, MAX_REPEATED / self._fps)
+        if 0 <= step <= most:
+            return
+        held = most if step > 0 else 1 / self._fps
+        self._start += step - held
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "timestamps jump by %g s at frame %d; %s is cut short there, and at later jumps",
+                *(step, frame.index, self._output.path),
+            )
 
     def _add_waiting(self) -> None:
         """Write the frames by which the frame rate was measured."""
@@ -130,36 +142,34 @@ class _Video:
     """
 
     def __init__(self, output: OutputFile, first: BGRImage, fps: float) -> None:
-        self._size = first.shape[1], first.shape[0]
+        height, width = first.shape[:2]
+        self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)  # MPEG-4 has even sizes
         self._file = output.append()
         kind = CONTAINERS[output.path.suffix.lower()]
         self._container = kind(self._file, self._size, fps)
         self._encoder = JpegEncoder() if kind is Avi else Mpeg4Encoder(self._size, fps)
         self._has_begun = False
-        self._failed = False
+        self._is_whole = True  # no write was cut short, by Ctrl-C or a full disk
 
     def add(self, picture: BGRImage) -> None:
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
-        try:
-            self._write(self._encoder.encode(picture))
-        except SinkError:
-            self._failed = True
-            raise
+        self._write(self._encoder.encode(picture))
 
     def close(self) -> None:
         try:
-            self._write(self._encoder.finish())
-            self._container.finish()
-        except SinkError:
-            if not self._failed:  # else it was reported
-                raise
+            if self._is_whole:  # else what is there can be read, but not be added to
+                self._write(self._encoder.finish())
+                self._container.finish()
         finally:
+            self._encoder.close()
             self._file.close()
 
     def _write(self, packets: Sequence[Packet]) -> None:
-        if packets and not self._has_begun:
-            self._container.begin(self._encoder.config)
-            self._has_begun = True
         if packets:
+            self._is_whole = False
+            if not self._has_begun:
+                self._container.begin(self._encoder.config)
+                self._has_begun = True
             self._container.add(packets)
+            self._is_whole = True
