@@ -1,1 +1,1 @@
-"""The graphs of networks."""
+"""Networks as data: their graphs, architectures and file formats."""

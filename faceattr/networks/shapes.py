@@ -1,4 +1,4 @@
-"""Layers to the shapes of their weights and the work they are."""
+"""Shapes of weights and outputs, and the number of multiply-adds of a graph."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 from faceattr.networks.graph import Layer
 
 Shape: TypeAlias = tuple[int, ...]
-"""Of one array, without the batch."""
+"""Shape of one array, without the batch dimension."""
 
 
 def weight_shapes(layers: Sequence[Layer]) -> dict[str, tuple[Shape, ...]]:
-    """Return the shape of each array of each convolution and dense layer, in Keras's order.
+    """Return the shapes of the arrays of each convolution and dense layer, in Keras's order.
 
-    The input's size must not be free.
+    The input must have a fixed size.
     """
     outputs = output_shapes(layers)
     weights: dict[str, tuple[Shape, ...]] = {}
@@ -31,9 +31,9 @@ def weight_shapes(layers: Sequence[Layer]) -> dict[str, tuple[Shape, ...]]:
 
 
 def multiply_adds(layers: Sequence[Layer]) -> int:
-    """Return how often one crop's convolutions and dense layers multiply and add.
+    """Return the number of multiply-adds of the convolutions and dense layers for one crop.
 
-    The input's size must not be free.
+    The input must have a fixed size.
     """
     outputs = output_shapes(layers)
     return sum(
@@ -43,7 +43,7 @@ def multiply_adds(layers: Sequence[Layer]) -> int:
 
 
 def output_shapes(layers: Sequence[Layer]) -> dict[str, Shape]:
-    """Return the shape of each layer's output; the input's size must not be free."""
+    """Return the shape of each layer's output; the input must have a fixed size."""
     outputs: dict[str, Shape] = {}
     for layer in layers:
         outputs[layer.name] = _output(layer, [outputs[name] for name in layer.inputs])
@@ -77,7 +77,7 @@ def _has_bias(layer: Layer) -> bool:
 
 
 def _slide(layer: Layer, given: Shape, window: Any, strides: Any) -> Iterable[int]:
-    """Yield at how many places along each side a window comes to lie."""
+    """Yield the number of positions of a sliding window along each side."""
     strides = layer.config.get("strides", strides)
     for side, size, stride in zip(given, window, strides, strict=False):
         room = side - 1 if layer.config.get("padding") == "same" else side - size

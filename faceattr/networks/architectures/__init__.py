@@ -1,1 +1,1 @@
-"""The graphs of networks, without weights."""
+"""Architectures: graphs without weights."""

@@ -24,11 +24,11 @@ def age_gender(
     At the default size: 2.3 million parameters, 216 million multiply-adds.
 
     Args:
-        input_shape: Height and width in px, and channels, of a crop in [0, 255].
+        input_shape: Height and width in pixels, and channels, of a crop in [0, 255].
         widths: Channels of each stage.
         depths: Residual blocks of each stage.
         dropout: Share of the pooled features dropped in training.
-        normalization: Makes what follows each convolution.
+        normalization: Makes the normalization layer after each convolution.
 
     Returns:
         (N, H, W, C) to ``{"age": (N, 101), "gender": (N, 2)}`` probabilities.

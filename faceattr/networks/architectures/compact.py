@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 Normalization: TypeAlias = Callable[[], keras.Layer]
-"""Makes what follows each convolution."""
+"""Makes the normalization layer after each convolution."""
 
 
 def compact(
@@ -26,12 +26,12 @@ def compact(
     At the default size: 1.8 million parameters, 106 million multiply-adds.
 
     Args:
-        input_shape: Height and width in px, and channels, of a crop in [0, 255].
+        input_shape: Height and width in pixels, and channels, of a crop in [0, 255].
         num_classes: Number of probabilities in the output.
         widths: Channels of each stage.
         depths: Residual blocks of each stage.
         dropout: Share of the pooled features dropped in training.
-        normalization: Makes what follows each convolution.
+        normalization: Makes the normalization layer after each convolution.
     """
     crops = layers.Input(input_shape, name="crops")
     x = residual_features(crops, widths=widths, depths=depths, normalization=normalization)
@@ -48,8 +48,8 @@ def residual_features(
 ) -> keras.KerasTensor:
     """Return (N, C) features of (N, H, W, channels) crops in [0, 255].
 
-    A 5×5 convolution halves the picture; each stage of residual blocks after the first halves
-    it again; then the average over what is left is taken.
+    A 5×5 convolution halves the image, and so does each stage of residual blocks but the first;
+    global average pooling follows.
 
     Reference: He et al., Deep Residual Learning for Image Recognition, CVPR 2016.
     """
@@ -75,7 +75,7 @@ def softmax_head(x: keras.KerasTensor, num_classes: int, *, name: str) -> keras.
 
 
 class _Convolution:
-    """Convolves, normalizes, and lets through what is above 0."""
+    """Convolution, normalization and activation."""
 
     def __init__(self, normalization: Normalization) -> None:
         self._normalization = normalization

@@ -1,4 +1,4 @@
-"""The classic emotion network, a plain convolutional one from a FER2013 tutorial."""
+"""The classic emotion network: a plain convolutional network from a FER2013 tutorial."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from faceattr.networks.graph import Layer, sequential
 def emotion_cnn() -> tuple[Layer, ...]:
     """Return the graph from (N, 48, 48, 1) crops in [0, 255] to (N, 7) probabilities.
 
-    The published weights want gray in [0, 1]; the first layer takes care of it.
+    The published weights expect gray in [0, 1], so the first layer rescales it.
     1,485,831 parameters.
     """
     return sequential(

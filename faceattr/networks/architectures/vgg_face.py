@@ -1,4 +1,4 @@
-"""VGG-Face: a trunk that sees a face, and heads that say one thing of it each.
+"""VGG-Face: a trunk that computes features of a face, and heads that classify it.
 
 Reference: Parkhi et al., Deep Face Recognition, BMVC 2015.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from faceattr.networks.graph import Layer, sequential
 
-CONVOLUTIONS = (2, 2, 3, 3, 3)  # in each group; a max pooling follows
-WIDTHS = (1, 2, 4, 8, 8)  # channels of each group, in those of the first
+CONVOLUTIONS = (2, 2, 3, 3, 3)  # per group, each followed by max pooling
+WIDTHS = (1, 2, 4, 8, 8)  # channels of each group, as multiples of the first
 
 
 def vgg_face(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[Layer, ...]:
@@ -27,7 +27,7 @@ def vgg_face(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[
 def trunk(*, width: int = 64) -> tuple[Layer, ...]:
     """Return the graph from (N, 224, 224, 3) crops in [0, 255] to (N, 7, 7, 512) features.
 
-    The published weights want px in [0, 1]; the first layer takes care of it.
+    The published weights expect pixels in [0, 1], so the first layer rescales them.
     14,714,688 parameters.
 
     Args:
@@ -41,8 +41,8 @@ def head(num_classes: int, *, width: int = 64, hidden: int = 4096) -> tuple[Laye
 
     Args:
         num_classes: Number of probabilities in the output.
-        width: Of the trunk.
-        hidden: Channels of the two layers between.
+        width: As in `trunk`.
+        hidden: Channels of the two hidden layers.
     """
     return sequential((7, 7, WIDTHS[-1] * width), *_head(num_classes, hidden))
 

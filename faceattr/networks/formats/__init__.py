@@ -1,1 +1,1 @@
-"""Readers of the files in which networks and weights are kept."""
+"""File formats of networks and weights."""

@@ -1,6 +1,6 @@
-"""Arrays in files that joblib has written and packed by LZ4, read without joblib.
+"""Arrays in files written by joblib with LZ4 compression, read without joblib.
 
-Such a file is a pickle that is interrupted after each array's form by the array's bytes.
+Such a file is a pickle in which the description of each array is followed by its raw bytes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from faceattr.networks.graph import Array
 
 
 def read_arrays(path: Path) -> list[Array]:
-    """Return the arrays of which the file has a list, in its order; they are not to be changed.
+    """Return the list of arrays in the file, read-only.
 
     Raises:
-        WeightsError: The file is damaged, or there is something else in it.
+        WeightsError: The file is damaged or holds something else.
     """
     import lz4.frame
 
@@ -34,7 +34,7 @@ def read_arrays(path: Path) -> list[Array]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows only what a list of arrays is made of, so that no file can make it run code."""
+    """Knows only the classes of a list of arrays, so that no file can run code."""
 
     def __init__(self, file: BytesIO) -> None:
         super().__init__(file)
@@ -51,7 +51,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Form:
-    """What the pickle says of an array; takes the array itself from the file at once."""
+    """The description of an array in the pickle; reads the array itself from the file."""
 
     file: ClassVar[BytesIO]
     array: Array
