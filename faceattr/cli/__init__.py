@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated
 
 import cv2
@@ -19,6 +18,8 @@ from faceattr.cli.rendering import finish_output, prepare_streams, say, show
 from faceattr.cli.signals import INTERRUPTED, SIGNALLED, catch_signals
 from faceattr.errors import FaceattrError
 from faceattr.images import printable
+
+SILENT = 0  # log level of OpenCV
 
 app = typer.Typer(
     help="Analyze faces in pictures and videos: emotion, age, gender, and more by plugins.",
@@ -62,7 +63,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except FaceattrError as error:
         say(str(error))
         return 1
-    except OSError as error:  # typer prints help itself
+    except OSError as error:  # typer prints help by itself
+        if error.filename is not None:
+            raise
         say(f"standard output: cannot be written: {error.strerror or error}")
         return 1
     except SystemExit as end:
@@ -81,8 +84,8 @@ def _set_up_logging() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    with suppress(AttributeError):  # OpenCV 4.12 has no such function
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors say it better
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # up to 4.12
+    set_level(SILENT)  # our errors say it better
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # and FFmpeg's are not for users
 
 

@@ -14,9 +14,9 @@ from faceattr.cli.flags import Without, with_flags
 from faceattr.cli.rendering import (
     FaceTable,
     exit_with,
+    progress_bar,
     say,
     standard_output,
-    with_progress,
 )
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.errors import FaceattrError, OptionError, SinkError
@@ -126,12 +126,13 @@ def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> Non
                 num_done = len(sources) - len(remaining)
                 say(f"{num_done} of {len(sources)} pictures are there already")
             table = None if output.form else stack.enter_context(FaceTable())
-            results = pipeline.analyze_each(remaining)
-            for result in with_progress(results, len(remaining), "analyzing"):
+            update = stack.enter_context(progress_bar("analyzing", len(sources)))
+            for result in pipeline.analyze_each(remaining):
                 errors += _write(result, files)
                 if table:
                     table.add(result)
                 num_done += 1
+                update(num_done, "analyzing")
     except KeyboardInterrupt:
         status = INTERRUPTED
         errors.append(FaceattrError(f"interrupted; {num_done} of {len(sources)} pictures are done"))

@@ -47,4 +47,5 @@ def _describe(plugin: type) -> tuple[str, str]:
         num_bytes = sum(one.num_bytes for one in weights)
         here = "here" if all(map(find, weights)) else "to download"
         size = f"{num_bytes / 1e6:.3g} MB, {here}"
-    return (plugin.__doc__ or "").partition("\n")[0], size
+    first_line, _, _ = (plugin.__doc__ or "").partition("\n")
+    return first_line.replace("``", ""), size

@@ -175,31 +175,32 @@ def print_figures(figures: Figures) -> None:
     print_table(figures.header, figures.rows, title=figures.title, numbers=True)
 
 
-def with_progress(results: Iterable[T], count: int, description: str) -> Iterable[T]:
+def with_progress(results: Iterable[T], count: int, description: str) -> Iterator[T]:
     """Yield the results, with a bar on a terminal."""
-    if count < 2 or not _is_terminal(sys.stderr):
-        return results
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(
-        results, total=count, description=description, console=Console(stderr=True), transient=True
-    )
+    with progress_bar(description, count) as update:
+        for num_done, result in enumerate(results, start=1):
+            update(num_done, description)
+            yield result
 
 
 @contextmanager
-def status_line(total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """Show how far a stream is, on a terminal.
+def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Show how far the work is, if standard error is a terminal.
 
     Args:
-        total: Number of frames, if it is known.
+        description: What is shown at first.
+        total: Number of pictures or frames, if it is known.
 
     Yields:
-        A function that takes the number of frames so far, and a line of text.
+        A function that takes the number of them so far, and what to show.
     """
+    if sys.stderr is None or not sys.stderr.isatty() or total == 1:
+        yield lambda _, __: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        MofNCompleteColumn,
         Progress,
         ProgressColumn,
         TextColumn,
@@ -208,17 +209,11 @@ def status_line(total: int | None) -> Iterator[Callable[[int, str], None]]:
 
     columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
     if total:
-        columns += [BarColumn(), TimeRemainingColumn()]
-    progress = Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not _is_terminal(sys.stderr)
-    )
-    with progress:
-        task = progress.add_task("loading", total=total)
+        left = TextColumn("left")
+        columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True), left]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=total)
         yield lambda done, text: progress.update(task, completed=done, description=printable(text))
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
 
 
 def exit_with(errors: Sequence[FaceattrError], *, status: int = 1) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceattr.cli.flags import Without, with_flags
-from faceattr.cli.rendering import exit_with, print_tracks, show, status_line
+from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, show
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.errors import FaceattrError
 from faceattr.options import StreamOptions, option
@@ -168,7 +168,7 @@ def _follow(
     total = live.options.max_frames or source.num_frames
     results = play(live, source, [status, *([tracks] if tracks else []), *sinks])
     try:
-        with closing(results), status_line(total) as update:
+        with closing(results), progress_bar("loading", total) as update:
             for frame, _ in results:
                 update(frame.index + 1, str(status))
     except KeyboardInterrupt:
