@@ -23,7 +23,7 @@ from faceattr.errors import SinkError
 from faceattr.outputs import AppendFile
 from faceattr.types import BGRImage
 
-JPEG_QUALITY = 90
+JPEG_QUALITY = 80
 TIMESCALE = 1000  # ticks per frame in MP4, so that any frame rate fits
 MAX_RIFF = 1_000_000_000  # bytes; the parts of an AVI file have sizes of 32 bits
 IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # no rotation
