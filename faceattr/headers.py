@@ -51,7 +51,7 @@ _OTHER = re.compile(b"|".join(b"(%b)" % each for each in _OTHER_SIGNATURES.value
 
 
 class Header(NamedTuple):
-    """What a header says of an image.
+    """What a header says about an image.
 
     Attributes:
         format: Name of the format.
@@ -79,7 +79,7 @@ def detect_format(data: bytes) -> str | None:
 
 
 def read_header(data: bytes) -> Header:
-    """Return what an encoded image says of itself.
+    """Return what the header of an encoded image says.
 
     Raises:
         ImageError: It is not an image that can be read, is cut off, or contradicts itself.

@@ -36,7 +36,7 @@ class LabelledSet:
     Attributes:
         name: Name of the set in tables.
         pictures: N images.
-        ground_truth: What each source of ground truth says of each image, by the source's name.
+        ground_truth: What each source says about each image, by the source's name.
         groups: The group to which each image belongs, by the name of the grouping.
         are_crops: Whether the images are cropped to the face already.
     """
