@@ -50,8 +50,8 @@ def _translate(layer: Layer, nodes: Mapping[str, ov.Node], network: Network) -> 
             f"{name} is a {layer.kind}, which the OpenVINO engine does not support; it supports "
             f"{', '.join(TRANSLATIONS)}; engine='tensorflow' supports all Keras layers"
         )
-    default = ("axis", -1)  # the only axis supported
-    others = [item for item in layer.config.items() if item[0] not in OPTIONS and item != default]
+    axes = [("axis", -1), ("axis", 1)] if layer.kind == "Concatenate" else [("axis", -1)]
+    others = [item for item in layer.config.items() if item[0] not in OPTIONS and item not in axes]
     for option, value in others:
         raise EngineError(
             f"{name}, a {layer.kind}, has the option {option}={value!r}, which the OpenVINO "
@@ -108,7 +108,10 @@ def _batch_normalization(
 
 
 def _concatenate(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
-    return ops.concat(list(inputs), 1)  # the channels, or the only axis
+    axis = layer.config.get("axis", -1)
+    if axis != (1 if _rank(inputs[0]) == 3 else -1):
+        raise ValueError(f"it joins axis {axis}")
+    return ops.concat(list(inputs), 1)  # the rows of lists, else the channels
 
 
 def _convolution(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
@@ -147,6 +150,24 @@ def _dense(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) ->
     return _activation(layer, [_with_bias(node, bias)], ())
 
 
+def _depthwise_convolution(
+    layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]
+) -> ov.Node:
+    kernel, *bias = weights
+    if layer.config.get("depth_multiplier", 1) != 1:
+        raise ValueError("it gives several channels for each")
+    node = ops.group_convolution(
+        inputs[0],
+        ops.constant(np.ascontiguousarray(kernel.transpose(2, 3, 0, 1)[:, None])),
+        list(layer.config.get("strides", (1, 1))),
+        pads_begin=[0, 0],
+        pads_end=[0, 0],
+        dilations=[1, 1],
+        auto_pad=_padding(layer),
+    )
+    return _activation(layer, [_with_bias(node, bias)], ())
+
+
 def _flatten(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     return ops.reshape(ops.transpose(inputs[0], TO_CHANNELS_LAST), np.array([0, -1]), True)
 
@@ -177,8 +198,31 @@ def _rescaling(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]
     return ops.add(scaled, np.float32(layer.config.get("offset", 0.0)))
 
 
+def _reshape(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    shape = layer.config["target_shape"]
+    if _rank(inputs[0]) != 4 or len(shape) != 2 or shape[0] != -1:
+        raise ValueError(f"its shape is {shape}, not (-1, channels)")
+    rows = ops.transpose(inputs[0], TO_CHANNELS_LAST)
+    return ops.reshape(rows, np.array([0, *shape]), True)
+
+
 def _softmax(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
     return ops.softmax(inputs[0], 1)  # the channels, or the only axis
+
+
+def _upsampling(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
+    if layer.config.get("interpolation", "nearest") != "nearest":
+        raise ValueError(f"it interpolates by {layer.config['interpolation']}")
+    factors = layer.config.get("size", (2, 2))
+    return ops.interpolate(
+        inputs[0],
+        np.array(factors, np.float32),
+        "nearest",
+        "scales",
+        axes=np.array([2, 3]),
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
 
 
 def _zero_padding(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Array]) -> ov.Node:
@@ -188,8 +232,9 @@ def _zero_padding(layer: Layer, inputs: Sequence[ov.Node], weights: Sequence[Arr
 
 OPTIONS = frozenset(
     (
-        *("activation", "epsilon", "filters", "kernel_size", "offset", "padding"),
-        *("pool_size", "rate", "scale", "shared_axes", "strides", "units", "use_bias"),
+        *("activation", "depth_multiplier", "epsilon", "filters", "interpolation", "kernel_size"),
+        *("offset", "padding", "pool_size", "rate", "scale", "shared_axes", "size", "strides"),
+        *("target_shape", "units", "use_bias"),
     )
 )
 """Options of layers that the translations take into account."""
@@ -202,6 +247,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "Concatenate": _concatenate,
     "Conv2D": _convolution,
     "Dense": _dense,
+    "DepthwiseConv2D": _depthwise_convolution,
     "Dropout": _nothing,
     "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average,
@@ -209,7 +255,9 @@ TRANSLATIONS: dict[str, Translation] = {
     "PReLU": _prelu,
     "ReLU": _relu,
     "Rescaling": _rescaling,
+    "Reshape": _reshape,
     "Softmax": _softmax,
+    "UpSampling2D": _upsampling,
     "ZeroPadding2D": _zero_padding,
 }
 """Kind of layer to its translation."""

@@ -27,6 +27,7 @@ with warnings.catch_warnings():
 from faceattr.engines.tensorflow import build
 from faceattr.networks.architectures.age_gender import age_gender, in_one_row
 from faceattr.networks.architectures.compact import compact
+from faceattr.networks.architectures.yunet import yunet
 
 RNG = np.random.default_rng(0)
 
@@ -47,11 +48,15 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "pnet": lambda: build("pnet", mtcnn.pnet()),
     "rnet": lambda: build("rnet", mtcnn.rnet()),
     "onet": lambda: build("onet", mtcnn.onet()),
+    "yunet": lambda: build("yunet", yunet()),
 }
+FREE_SIDES = {"yunet": 64}
+"""Height and width, where a network takes any; 31 for the others."""
 
 
 def crops_for(model: keras.Model) -> NDArray[np.uint8]:
-    height, width, channels = (size or 31 for size in model.input_shape[1:])
+    free = FREE_SIDES.get(model.name, 31)
+    height, width, channels = (size or free for size in model.input_shape[1:])
     return RNG.integers(0, 256, (3, height, width, channels), dtype=np.uint8)
 
 
@@ -73,6 +78,7 @@ def test_every_engine_gives_the_answer_of_keras(name: str) -> None:
         ("pnet", 6_632, (None, None, None, 6)),
         ("rnet", 100_178, (None, 6)),
         ("onet", 389_040, (None, 16)),
+        ("yunet", 53_104, (None, None, 16)),
     ],
 )
 def test_a_graph_has_its_size(
