@@ -9,22 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.detectors.buckets import bucket_size
 from faceattr.detectors.mtcnn.stages import CELL, STRIDE, num_cells
 from faceattr.engines.base import Compiled
 from faceattr.networks.graph import Array
 
 STRIP_PIXELS = 120_000  # of a level that go through PNet at a time
 SIDE_BUCKETS, BATCH_BUCKETS = 8, 4  # per power of two
-
-
-def bucket_size(number: int, buckets: int) -> int:
-    """Round up to one of a few bucket sizes per power of two.
-
-    An engine prepares itself for each shape that it meets, which takes longer than some padding.
-    With four buckets, 1 to 8 stay as they are; then come 10, 12, 14, 16, 20, 24, 28, 32, 40, ...
-    """
-    step = 2 ** max((number - 1).bit_length() - buckets.bit_length(), 0)
-    return number + -number % step
 
 
 def run_in_buckets(network: Compiled, crops: Array) -> NDArray[np.float32]:
