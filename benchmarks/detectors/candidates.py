@@ -13,10 +13,22 @@ from numpy.typing import NDArray
 
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector, LoadedDetector
-from faceattr.detectors.yunet import YUNET
 from faceattr.engines.base import Engine
 from faceattr.types import BGRImage, Detection
-from faceattr.weights import fetch
+from faceattr.weights import Weights, fetch
+
+YUNET = Weights(
+    filename="face_detection_yunet_2023mar.onnx",
+    sources=(
+        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
+        "face_detection_yunet_2023mar.onnx",
+    ),
+    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    num_bytes=232_589,
+    license="MIT; trained on WIDER FACE, research data",
+    card="models/detectors/README.md",
+)
+"""The file as published, for OpenCV; faceattr's own detector ships its weights."""
 
 OURS: Mapping[str, Mapping[str, Any]] = {
     "mtcnn": {},

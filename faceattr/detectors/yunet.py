@@ -1,60 +1,66 @@
-"""YuNet, the face detector of OpenCV's zoo, by OpenCV's own reader of it."""
+"""YuNet, the face detector of OpenCV's model zoo, on our engine."""
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
+import math
+from collections.abc import Iterator
+from importlib import resources
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.boxes import nms
 from faceattr.detectors.base import Detector, Finder, Search
+from faceattr.detectors.buckets import bucket_size
 from faceattr.detectors.scales import levels, resize, scale_to
+from faceattr.detectors.tiles import tiles
 from faceattr.engines.base import Engine
+from faceattr.networks.architectures.yunet import STRIDES
+from faceattr.networks.formats import npz
 from faceattr.types import BGRImage, Detection
-from faceattr.weights import Weights, fetch
 
-YUNET = Weights(
-    filename="face_detection_yunet_2023mar.onnx",
-    sources=(
-        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
-        "face_detection_yunet_2023mar.onnx",
-    ),
-    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    num_bytes=232_589,
-    license="MIT; trained on WIDER FACE, research data",
-    card="models/detectors/README.md",
-)
-
-SMALLEST_FACE = 15.0  # pixels of a level; half of these are found, and finer levels find no more
-GOOD_SIZES = (30.0, 200.0)  # pixels of a level
-STEP = 4.0  # between two levels
-LAST_SIDE = 320.0  # pixels, so that all faces of the last level have sizes that the network knows
+SMALLEST_FACE = 24.0  # pixels of a level; of smaller faces, it misses many
+GOOD_SIZES = (40.0, 200.0)  # pixels of a level
+STEP = 2.0  # scale of a level relative to the next
+LAST_SIDE = 320.0  # pixels of the last level, so that all its faces have sizes the network knows
 MAX_PIXELS = 1_000_000  # of the first level, if min_face is not given
-MAX_OVERLAP, MAX_FACES = 0.45, 5000  # within a level
+TILE_SIDE = 2048  # pixels; larger levels are searched in tiles, which takes less memory
+SIDE_BUCKETS = 8  # per power of two
+MAX_OVERLAP = 0.45  # IoU of two faces of one level
+MAX_FACES = 5000  # of one level
 
 
 class YunetDetector(Detector):
     """Small network of OpenCV's zoo; the fastest, gives landmarks.
+
+    Its weights ship with faceattr; ``models/detectors/README.md`` is their card.
 
     Reference: Wu et al., YuNet: a tiny millisecond-level face detector, Machine
     Intelligence Research 2023.
     """
 
     default_threshold = 0.6
-    weights = (YUNET,)
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        return _YunetFinder(fetch(YUNET))
+        return YunetFinder(engine)
 
 
-class _YunetFinder:
-    def __init__(self, path: Path) -> None:
-        self._network = _Network(path)
+class YunetFinder:
+    """The compiled network.
+
+    Args:
+        engine: Runs it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        weights = resources.files("faceattr.assets").joinpath("yunet.npz").read_bytes()
+        self._network = engine.compile(npz.load(weights))
 
     def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
+        """Return the faces of an image, as `Finder` says."""
         found = []
         for level in levels(
             image.shape,
@@ -63,30 +69,79 @@ class _YunetFinder:
             last_side=LAST_SIDE,
             good_sizes=GOOD_SIZES,
         ):
-            rows = self._network(resize(image, level.scale), search.threshold)
-            for row in rows.astype(np.float64):
-                x, y, width, height, *points = (row[:14] / level.scale).tolist()
-                if level.reports((x, y, x + width, y + height)):
-                    landmarks = np.array(points, np.float32).reshape(5, 2)
-                    bbox = (x, y, x + width, y + height)
-                    found.append(Detection(bbox, float(row[14]), landmarks))
+            resized = resize(image, level.scale)
+            scale = np.divide(image.shape[1::-1], resized.shape[1::-1])  # sides were rounded
+            for tile in tiles(resized.shape, TILE_SIDE):
+                for face in self._search(tile.cut(resized), search.threshold):
+                    if (placed := tile.place(face)) is None:
+                        continue
+                    bbox = tuple((np.reshape(placed.bbox, (2, 2)) * scale).ravel().tolist())
+                    if level.reports(bbox):
+                        landmarks = (placed.landmarks * scale).astype(np.float32)
+                        found.append(Detection(bbox, face.confidence, landmarks))
         return found
 
+    def _search(self, image: BGRImage, threshold: float) -> Iterator[Detection]:
+        """Yield the distinct faces of sizes that the network knows."""
+        padded = _pad(image)
+        height, width = padded.shape[:2]
+        faces = decode(self._network(padded[None])[0], height, width, threshold)
+        for row in nms(faces.boxes, faces.scores, MAX_OVERLAP):
+            bbox = tuple(faces.boxes[row].tolist())
+            yield Detection(bbox, float(faces.scores[row]), faces.landmarks[row])
 
-class _Network(threading.local):
-    """OpenCV's reader; it keeps an image's state, so each thread has its own."""
 
-    def __init__(self, path: Path) -> None:
-        self._reader = cv2.FaceDetectorYN.create(
-            str(path), "", (1, 1), nms_threshold=MAX_OVERLAP, top_k=MAX_FACES
-        )
+class Faces(NamedTuple):
+    """Faces of one level.
 
-    def __call__(self, image: BGRImage, threshold: float) -> NDArray[np.float32]:
-        """Return (N, 15): x, y, width, height, x and y of five landmarks in pixels; score."""
-        self._reader.setInputSize(image.shape[1::-1])
-        self._reader.setScoreThreshold(threshold)
-        _, rows = self._reader.detect(image)
-        return np.empty((0, 15), np.float32) if rows is None else rows
+    Attributes:
+        boxes: (N, 4) x1, y1, x2, y2 in pixels.
+        scores: (N,) in [0, 1].
+        landmarks: (N, 5, 2) in pixels.
+    """
+
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    landmarks: NDArray[np.float32]
+
+
+def decode(output: NDArray[np.float32], height: int, width: int, threshold: float) -> Faces:
+    """Return the faces in the network's output, duplicates among them.
+
+    A cell's score is the geometric mean of two probabilities, face and objectness. Its box has a
+    center relative to the cell and the logarithm of a size; both and the landmarks are in
+    multiples of the stride.
+
+    Args:
+        output: (cells, 16) for one image.
+        height: Height of the image in pixels, a multiple of 32.
+        width: Width of the image, likewise.
+        threshold: Smallest score of a face.
+    """
+    lowest = _logit(threshold**2)  # of either probability, for the other is at most 1
+    rows = np.flatnonzero(output[:, :2].min(axis=1) >= lowest)
+    cells = output[rows].astype(np.float64)
+    scores = np.sqrt(1 / ((1 + np.exp(-cells[:, 0])) * (1 + np.exp(-cells[:, 1]))))
+    best = np.argsort(-scores, kind="stable")[:MAX_FACES]
+    best = best[scores[best] >= threshold]
+    rows, cells, scores = rows[best], cells[best], scores[best]
+
+    counts = [(height // stride) * (width // stride) for stride in STRIDES]
+    starts = np.cumsum([0, *counts[:-1]])
+    maps = np.searchsorted(starts, rows, side="right") - 1
+    strides = np.take(STRIDES, maps)[:, None].astype(np.float64)
+    y, x = np.divmod(rows - starts[maps], width // strides[:, 0])
+    corners = np.stack([x, y], axis=1)
+    centers, sizes = corners + cells[:, 2:4], np.exp(cells[:, 4:6])
+    boxes = np.hstack([centers - sizes / 2, centers + sizes / 2]) * strides
+    landmarks = (cells[:, 6:].reshape(-1, 5, 2) + corners[:, None]) * strides[:, None]
+    return Faces(boxes, scores, landmarks.astype(np.float32))
+
+
+def _logit(probability: float) -> float:
+    if probability in (0, 1):
+        return math.copysign(math.inf, probability - 0.5)
+    return math.log(probability / (1 - probability))
 
 
 def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
@@ -95,3 +150,13 @@ def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
         return scale_to(SMALLEST_FACE, shape, min_face)
     height, width = shape[:2]
     return float(min(1.0, (MAX_PIXELS / (height * width)) ** 0.5))
+
+
+def _pad(image: BGRImage) -> BGRImage:
+    """Add black rows and columns, so that the network meets few sizes, multiples of its stride."""
+    coarsest = STRIDES[-1]
+    below, right = (
+        bucket_size(math.ceil(side / coarsest), SIDE_BUCKETS) * coarsest - side
+        for side in image.shape[:2]
+    )
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)

@@ -27,7 +27,6 @@ FACE = (181.6, 63.7, 264.6, 171.1)
 MARKS = {
     "dlib-cnn": [pytest.mark.data, pytest.mark.slow],
     "ssd": [pytest.mark.data],
-    "yunet": [pytest.mark.data],
 }
 SEARCHING = [
     pytest.param(name, marks=MARKS.get(name, ()))

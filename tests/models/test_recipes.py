@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from faceattr.networks.formats import npz
 
 ROOT = Path(__file__).parents[2]
 NUM_PICTURES = 80
@@ -74,3 +77,14 @@ def test_an_interrupted_training_goes_on_from_its_last_epoch(fer2013: Path, tmp_
     with train(fer2013, run) as process:
         assert process.wait() == 0
     assert epochs_in(run) == [0, 1, 2]
+
+
+@pytest.mark.data
+def test_yunet_is_the_published_network(shared: Path, tmp_path: Path) -> None:
+    from models.detectors import convert
+
+    network = convert.convert(shared / "detectors" / "face_detection_yunet_2023mar.onnx")
+    with (tmp_path / "yunet.npz").open("wb") as file:
+        npz.save(network, file, half=False)
+    asset = resources.files("faceattr.assets").joinpath("yunet.npz")
+    assert (tmp_path / "yunet.npz").read_bytes() == asset.read_bytes()

@@ -16,10 +16,10 @@ from faceattr.networks.formats.archives import check_unpacked_size
 from faceattr.networks.graph import Array, Layer, Network
 
 
-def save(network: Network, file: IO[bytes]) -> None:
-    """Write a network as an npz archive, its kernels in half precision."""
+def save(network: Network, file: IO[bytes], *, half: bool = True) -> None:
+    """Write a network as an npz archive, its kernels in half precision unless told otherwise."""
     arrays = {
-        f"{name}/{index}": array.astype(np.float16) if array.ndim > 1 else array
+        f"{name}/{index}": array.astype(np.float16) if half and array.ndim > 1 else array
         for name, group in network.weights.items()
         for index, array in enumerate(group)
     }
