@@ -235,5 +235,15 @@ def test_a_video_that_cannot_be_written_is_an_error(
         write_all(VideoSink(tmp_path / name), [])
 
 
+def test_an_opencv_without_ffmpeg_is_an_error_that_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"old")
+    monkeypatch.setattr(cv2, "CAP_FFMPEG", cv2.CAP_IMAGES)
+    with pytest.raises(SinkError, match=r"cannot write MPEG-4: .* write \.avi instead"):
+        write_all(VideoSink(tmp_path / "a.mp4"), [])
+    assert (tmp_path / "a.mp4").read_bytes() == b"old"
+
+
 def test_a_video_of_nothing_is_no_error(tmp_path: Path) -> None:
     write_all(VideoSink(tmp_path / "a.mp4"), [], count=0)

@@ -14,11 +14,12 @@ import cv2
 
 from faceattr.drawing import draw_faces
 from faceattr.errors import OptionError, SinkError
-from faceattr.outputs import OutputFile, Outputs
+from faceattr.outputs import AppendFile, OutputFile, Outputs
 from faceattr.streaming.sinks.base import Sink, require_time
 from faceattr.streaming.sinks.containers import (
     CONTAINERS,
     Avi,
+    Container,
     JpegEncoder,
     Mpeg4Encoder,
     Packet,
@@ -144,11 +145,13 @@ class _Video:
     def __init__(self, output: OutputFile, first: BGRImage, fps: float) -> None:
         height, width = first.shape[:2]
         self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)  # MPEG-4 has even sizes
-        self._file = output.append()
-        kind = CONTAINERS[output.path.suffix.lower()]
-        self._container = kind(self._file, self._size, fps)
-        self._encoder = JpegEncoder() if kind is Avi else Mpeg4Encoder(self._size, fps)
-        self._has_begun = False
+        self._output = output
+        self._fps = fps
+        self._kind = CONTAINERS[output.path.suffix.lower()]
+        is_avi = self._kind is Avi
+        self._encoder = JpegEncoder() if is_avi else Mpeg4Encoder(self._size, fps)
+        self._file: AppendFile | None = None  # made with the first packets, not to be empty
+        self._container: Container | None = None
         self._is_whole = True  # no write was cut short, by Ctrl-C or a full disk
 
     def add(self, picture: BGRImage) -> None:
@@ -160,16 +163,20 @@ class _Video:
         try:
             if self._is_whole:  # else what is there can be read, but not be added to
                 self._write(self._encoder.finish())
-                self._container.finish()
+                if self._container is not None:
+                    self._container.finish()
         finally:
             self._encoder.close()
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
 
     def _write(self, packets: Sequence[Packet]) -> None:
-        if packets:
-            self._is_whole = False
-            if not self._has_begun:
-                self._container.begin(self._encoder.config)
-                self._has_begun = True
-            self._container.add(packets)
-            self._is_whole = True
+        if not packets:
+            return
+        self._is_whole = False
+        if self._container is None:
+            self._file = self._output.append()
+            self._container = self._kind(self._file, self._size, self._fps)
+            self._container.begin(self._encoder.config)
+        self._container.add(packets)
+        self._is_whole = True
