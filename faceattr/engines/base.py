@@ -93,3 +93,13 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _begin_child() -> None:
+    """Forget, in a forked process, what its parent has compiled or was compiling."""
+    Engine._compiled.clear()
+    Engine._compiling = threading.RLock()  # another thread of the parent may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_child)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -30,9 +29,6 @@ FORMAT = 2  # of the stored models; incremented when translations change
 MAX_PREPARED = 1000  # layers kept ready per network, one for each shape that it has met
 
 fork_guard = ForkGuard()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=Engine._compiled.clear)  # a child compiles anew
 
 
 class OpenVinoEngine(Engine):
