@@ -163,7 +163,7 @@ class PipelineOptions(SearchOptions):
         short="-a",
     )
     detector: str | Detector = option(
-        "mtcnn", "What finds the faces; see `faceattr list`.", "basic", metavar="NAME", short="-d"
+        "yunet", "What finds the faces; see `faceattr list`.", "basic", metavar="NAME", short="-d"
     )
     labels: LabelChoice | None = option(
         None,

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import faceattr
 from faceattr.detectors.base import Finder
-from faceattr.detectors.mtcnn.detector import MtcnnDetector
+from faceattr.detectors.yunet import YunetDetector
 from faceattr.engines import engines
 from faceattr.engines.base import Compiled, Engine, Precision
 from faceattr.engines.openvino import OpenVinoEngine
@@ -56,7 +56,7 @@ class Clock:
 CLOCK = Clock()
 
 
-class WatchedDetector(MtcnnDetector):
+class WatchedDetector(YunetDetector):
     """The default detector; its networks are part of it."""
 
     def load(self, engine: Engine) -> Finder:

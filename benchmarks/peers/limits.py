@@ -115,14 +115,15 @@ class Recorder(Engine):
 
 
 def all_networks() -> Iterator[tuple[str, Network, Precision]]:
-    """Yield the networks of MTCNN and of all analyzers whose weights are present.
+    """Yield the networks of YuNet, MTCNN and all analyzers whose weights are present.
 
     A network that several analyzers share is listed for the first of them.
     """
-    plugins: list[Detector | Analyzer] = [detectors.get("mtcnn")()]
-    plugins += [analyzers.get(name)() for name in analyzers]
+    names = ["yunet", "mtcnn", *analyzers]
+    plugins: list[Detector | Analyzer] = [detectors.create(name) for name in names[:2]]
+    plugins += [analyzers.create(name) for name in analyzers]
     seen = set()
-    for name, plugin in zip(["mtcnn", *analyzers], plugins, strict=True):
+    for name, plugin in zip(names, plugins, strict=True):
         engine = Recorder()
         try:
             plugin.load(engine)

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("what", choices=["file", "live", "memory", "flicker"])
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--actions", default="emotion", type=lambda names: names.split(","))
-    parser.add_argument("--detector", default="mtcnn")
+    parser.add_argument("--detector", default="yunet")
     parser.add_argument("--detect-every", default=1, type=parse_interval, metavar="N|auto")
     parser.add_argument("--threads", type=int, help="of the networks")
     parser.add_argument("--fps", type=float, nargs="+", default=[25.0, 30.0], help="of the camera")

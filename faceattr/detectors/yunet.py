@@ -33,7 +33,7 @@ MAX_FACES = 5000  # of one level
 
 
 class YunetDetector(Detector):
-    """Small network of OpenCV's zoo; the fastest, gives landmarks.
+    """Small network of OpenCV's zoo; the fastest, gives landmarks (default).
 
     Its weights ship with faceattr; ``models/detectors/README.md`` is their card.
 

@@ -262,14 +262,14 @@ def test_layers_that_only_keras_knows_run_on_tensorflow(tmp_path: Path) -> None:
     model = keras.Sequential(
         [
             layers.Input((8, 8, 3)),
-            layers.DepthwiseConv2D(3, depth_multiplier=2),
+            layers.SeparableConv2D(4, 3),
             layers.Flatten(),
             layers.Dense(2, activation="softmax"),
         ]
     )
     analyzer = keras_analyzer(model, tmp_path / "a.keras")
     message = (
-        r"is a DepthwiseConv2D, which the OpenVINO engine does not support; .*'tensorflow' supports"
+        r"is a SeparableConv2D, which the OpenVINO engine does not support; .*'tensorflow' supports"
     )
     with pytest.raises(EngineError, match=message):
         loaded(analyzer)

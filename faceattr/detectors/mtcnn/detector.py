@@ -45,7 +45,7 @@ MAX_OVERLAP = 0.7
 
 
 class MtcnnDetector(Detector):
-    """Three small networks in a cascade; gives landmarks (default).
+    """Three small networks in a cascade; gives landmarks.
 
     The default threshold is 0.7, not the package's 0.8: it finds more of the faces that are
     cut by the border or turned away.
