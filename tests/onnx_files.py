@@ -37,7 +37,8 @@ def write_classifier(
         channels_first: Whether the picture is (N, C, H, W) or (N, H, W, C).
         softmax: Whether the output is probabilities.
         side: Of a picture in px.
-        inputs: Names of inputs; all but the first are for nothing.
+        inputs: Names of inputs; all but the first are used for further outputs,
+            because OpenVINO 2025 drops inputs that are not used.
     """
     channels, size = len(weights), len(bias)
     shape = (channels, side, side) if channels_first else (side, side, channels)
@@ -47,6 +48,7 @@ def write_classifier(
         _node("ReduceMean", ["picture"], "means", axes=axes, keepdims=0),
         _node("Gemm", ["means", *GEMM_WEIGHTS], "logits"),
         *([_node("Softmax", ["logits"], "scores", axis=1)] if softmax else []),
+        *(_node("Abs", [name], f"abs {name}") for name in inputs[1:]),
     ]
     graph = b"".join(
         (
@@ -55,6 +57,7 @@ def write_classifier(
             *map(_tensor, GEMM_WEIGHTS, (weights, bias)),
             *(_field(11, _port(name, (batch, *shape))) for name in inputs),
             _field(12, _port(last, (batch, size))),
+            *(_field(12, _port(f"abs {name}", (batch, *shape))) for name in inputs[1:]),
         )
     )
     path.write_bytes(_field(1, 8) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13)))
