@@ -157,3 +157,20 @@ def test_dlib_s_memory_has_a_limit_however_small_a_face_is_asked_for(
     monkeypatch.setattr(dlib, "HOG_PIXELS_ASKED", 1_000_000)
     surest = load("dlib-hog", min_face=1).detect(load_image(astronaut))[0]
     assert overlap(surest, FACE) > 0.7
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["mtcnn", "yunet"])
+def test_auto_precision_loses_no_face(name: str, shared: Path) -> None:
+    """Every face that is not within 0.02 of the threshold is found at either precision."""
+    exact = LoadedDetector(detectors.create(name), create_engine(precision="f32"))
+    fast = LoadedDetector(detectors.create(name), create_engine(precision="auto"))
+    threshold = detectors.get(name).default_threshold
+    crowds = sorted((shared / "wider").rglob("*.jpg"))[:25]
+    for path in [*sorted((shared / "pictures").glob("*.jpg")), *crowds]:
+        image = load_image(path)
+        for one, other in ((exact, fast), (fast, exact)):
+            nearly = other.detect(image, threshold=threshold - 0.02)
+            for face in one.detect(image):
+                if face.confidence >= threshold + 0.02:
+                    assert max(overlap(there, face.bbox) for there in nearly) > 0.5

@@ -159,16 +159,3 @@ def test_opencv_finds_the_same(
     assert face.confidence == pytest.approx(row[14], abs=1e-4)
     assert face.landmarks is not None
     np.testing.assert_allclose(face.landmarks, row[4:14].reshape(5, 2), atol=0.01)
-
-
-@pytest.mark.data
-def test_auto_precision_loses_no_face(pictures: Path) -> None:
-    exact = LoadedDetector(YunetDetector(), create_engine(precision="f32"))
-    fast = LoadedDetector(YunetDetector(), create_engine(precision="auto"))
-    for path in sorted(pictures.glob("*.jpg")):
-        image = load_image(path)
-        for one, other in ((exact, fast), (fast, exact)):
-            nearly = other.detect(image, threshold=0.6 - TOLERANCE)
-            for face in one.detect(image, threshold=0.6):
-                if face.confidence >= 0.6 + TOLERANCE:
-                    assert max(overlap(face, there) for there in nearly) > 0.5

@@ -9,9 +9,10 @@ is faster:
 - **Whole arrays, no TensorFlow.** The package decodes boxes in Python loops and calls the networks
   eagerly. Here each step is one NumPy expression on all boxes (`stages`), and the engine compiles
   the networks.
-- **Two precisions.** Almost nothing in an image is a face. Candidates are first screened at the
-  engine's precision, on approximate crops; only survivors are run in float32 on exact ones. So
-  boxes, confidences and landmarks always come from float32.
+- **A screening before RNet.** Few proposals are faces. They are first screened at the engine's
+  precision, on approximate crops; only survivors are run in float32 on exact ones. So boxes,
+  confidences and landmarks always come from float32, and so do the proposals: in bfloat16 PNet
+  loses faces.
 - **Few shapes.** An engine prepares itself for each new shape, which takes longer than running
   the network. Batches and the sides of levels are padded to bucket sizes (`packing`).
 - **One run for all small levels.** A run's overhead exceeds the inference time of a small level,

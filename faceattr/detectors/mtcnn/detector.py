@@ -35,7 +35,6 @@ MAX_LEVEL = 900_000  # pixels of the finest level, without min_face
 MAX_LEVEL_ASKED = 16_000_000  # pixels of the finest level, with min_face; takes 2 GB
 MAX_SEARCHED = 32_000_000  # pixels of the image used, with min_face; takes 1.3 GB
 
-FINE = 0.3  # scale above which levels have most of the pixels, and only small faces
 PACKED_PIXELS = 20_000  # of a level, up to which it is packed with all smaller ones
 WORKERS = 2  # threads that make levels; OpenCV makes one on one core
 
@@ -66,9 +65,9 @@ class MtcnnFinder:
     """
 
     def __init__(self, engine: Engine) -> None:
-        pnet, rnet = read_network("pnet"), read_network("rnet")
-        self._screening_pnet, self._screening_rnet = engine.compile(pnet), engine.compile(rnet)
-        self._pnet = engine.compile(pnet, precision="f32")
+        rnet = read_network("rnet")
+        self._pnet = engine.compile(read_network("pnet"), precision="f32")  # bfloat16 loses faces
+        self._screening_rnet = engine.compile(rnet)
         self._rnet = engine.compile(rnet, precision="f32")
         self._onet = engine.compile(read_network("onet"), precision="f32")
         self._num_workers = min(WORKERS, engine.threads or WORKERS)
@@ -102,12 +101,11 @@ class MtcnnFinder:
             self._start_pool()
         outputs, small = [], []
         levels = self._pool.map(pyramid.level, scales)  # the next ones, while PNet runs on one
-        for scale, level in zip(scales, levels, strict=True):
+        for level in levels:
             if level.size <= 3 * PACKED_PIXELS:
                 small.append(level)
             else:
-                pnet = self._screening_pnet if scale > FINE else self._pnet
-                outputs.append(run_in_strips(pnet, level))
+                outputs.append(run_in_strips(self._pnet, level))
         if small:
             packed, parts = pack_levels(small)
             output = self._pnet(packed[None])[0]
