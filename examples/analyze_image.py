@@ -12,7 +12,6 @@ import sys
 import cv2
 
 import faceattr
-from faceattr.drawing import draw_faces
 
 
 def main(picture: str | None = None, annotated: str = "annotated.jpg") -> None:
@@ -20,9 +19,10 @@ def main(picture: str | None = None, annotated: str = "annotated.jpg") -> None:
     image = faceattr.load_image(picture or astronaut())
     faces = faceattr.analyze(image, actions=["emotion"])
     for face in faces:
-        emotion = face.attributes["emotion"]
-        print(f"{emotion} at {tuple(round(value) for value in face.bbox)}")
-    cv2.imwrite(annotated, draw_faces(image, faces))
+        x1, y1, x2, y2 = (round(value) for value in face.bbox)
+        print(f"{face.text('emotion')} at {x1}, {y1} to {x2}, {y2}")
+    if not cv2.imwrite(annotated, faceattr.draw_faces(image, faces)):
+        sys.exit(f"{annotated}: cannot be written")
 
 
 def astronaut() -> str:
@@ -33,4 +33,7 @@ def astronaut() -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    try:
+        main(*sys.argv[1:3])
+    except faceattr.FaceattrError as error:
+        sys.exit(str(error))

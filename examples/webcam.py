@@ -2,7 +2,7 @@
 
     python examples/webcam.py [SOURCE]
 
-SOURCE is the number of a camera (0), the address of a stream, or a video. Ends by Ctrl-C.
+SOURCE is the number of a camera (0), the address of a stream, or a video. Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ def main(source: str = "0") -> None:
     labels: dict[int | None, str] = {}
     for frame, faces in faceattr.stream(source, actions=["emotion"]):
         for face in faces:
-            emotion = face.attributes["emotion"]
-            assert isinstance(emotion, faceattr.Classification)
+            emotion = face.classification("emotion")
             if labels.get(face.track_id) != emotion.label:
                 labels[face.track_id] = emotion.label
                 print(f"{frame.timestamp:6.1f} s  face {face.track_id} looks {emotion}")
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        main(*sys.argv[1:2])
+    try:
+        with suppress(KeyboardInterrupt):
+            main(*sys.argv[1:2])
+    except faceattr.FaceattrError as error:
+        sys.exit(str(error))

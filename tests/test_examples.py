@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceattr.images import load_image
+from faceattr.streaming.sinks import VideoSink
+from faceattr.types import Frame
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def video(astronaut: Path, tmp_path: Path) -> Path:
+    """Two frames of a face."""
+    path = tmp_path / "video.mp4"
+    with VideoSink(path) as sink:
+        for index in range(2):
+            sink.write(Frame(load_image(astronaut), index, index / 25), [])
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str | Path) -> None:
+    script = str(EXAMPLES / name)
+    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+    runpy.run_path(script, run_name="__main__")
+
+
+def test_the_picture_example_prints_emotions_and_saves_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(monkeypatch, "analyze_image.py")
+    assert capsys.readouterr().out.startswith("happy ")
+    assert load_image("annotated.jpg").shape == (512, 512, 3)
+
+
+def test_the_video_example_writes_a_table_and_a_copy(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "video_to_csv.py", video, tmp_path / "a.csv", tmp_path / "a.mp4")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+    assert (tmp_path / "a.mp4").stat().st_size > 1000
+
+
+def test_the_camera_example_prints_changes_only(
+    video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "webcam.py", video)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "face 1 looks happy" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("analyze_image.py", ["no.jpg"], "no.jpg: no such file"),
+        ("video_to_csv.py", [], "usage: "),
+        ("webcam.py", ["no.mp4"], "no.mp4: no such file"),
+    ],
+)
+def test_examples_end_with_one_line_where_they_cannot_go_on(
+    monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, name, *arguments)
