@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
 
 import cv2
 
@@ -556,7 +555,7 @@ def encode_image(image: BGRImage, suffix: str) -> bytes:
 
 def _picture_name(source: str) -> str:
     """Return a file name like that of the source, in a format that OpenCV writes."""
-    path = Path(urlsplit(source).path if "://" in source else source)
+    path = Path(re.split("[?#]", source)[0] if "://" in source else source)
     suffix = path.suffix.lower()
     stem, suffix = (path.stem, suffix) if suffix in PICTURE_SUFFIXES else (path.name, ".png")
     if os.name == "nt":

@@ -11,7 +11,8 @@ import typer
 
 from faceattr.analyzers import analyzers
 from faceattr.cli.flags import Without, with_flags
-from faceattr.cli.rendering import print_figures, show, with_progress
+from faceattr.cli.rendering import print_figures, say, show, with_progress
+from faceattr.cli.signals import INTERRUPTED
 from faceattr.errors import OptionError
 from faceattr.forms import Labels
 from faceattr.options import PipelineOptions, option
@@ -78,13 +79,17 @@ def evaluate_analyzer(
         outputs = Outputs(inputs=[data, *labelled.pictures], overwrite=output.overwrite)
         folder = outputs.folder(output.save)
         charts = {name: folder.file(f"{action}-{name}.png") for name in labelled.ground_truth}
-    evaluation = evaluate(
-        pipeline,
-        labelled,
-        attribute=attribute,
-        labels=options.labels,
-        progress=lambda answers: with_progress(answers, len(labelled), "measuring"),
-    )
+    try:
+        evaluation = evaluate(
+            pipeline,
+            labelled,
+            attribute=attribute,
+            labels=options.labels,
+            progress=lambda answers: with_progress(answers, len(labelled), "measuring"),
+        )
+    except KeyboardInterrupt:
+        say("interrupted; nothing was measured")
+        raise typer.Exit(INTERRUPTED) from None
     if output.json:
         show(json.dumps({"analyzer": action, "split": split, **evaluation.to_dict()}, indent=2))
     else:

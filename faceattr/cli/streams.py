@@ -14,6 +14,7 @@ from faceattr.cli.flags import Without, with_flags
 from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, show
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.errors import FaceattrError
+from faceattr.images import printable
 from faceattr.options import StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.streaming.sinks import (
@@ -179,10 +180,8 @@ def _follow(
             raise
         endings.append(FaceattrError(f"{error}; {live.num_frames} frames are done"))
     runs = ", ".join(f"{name} {count}" for name, count in live.num_runs.items())
-    show(
-        f"frames: {live.num_frames} ({source.num_dropped} dropped); "
-        f"faces: {live.num_tracks}; runs: {runs or 'none'}"
-    )
+    summary = f"frames: {live.num_frames} ({source.num_dropped} dropped); faces: {live.num_tracks}"
+    show(printable(f"{summary}; runs: {runs or 'none'}"))
     if tracks:
         print_tracks(tracks, live.options.min_confidence)
     exit_with(endings, status=exit_status)

@@ -16,6 +16,7 @@ from faceattr.cli.rendering import exit_with, print_table, show
 from faceattr.detectors import detectors
 from faceattr.engines import converted
 from faceattr.errors import OptionError, UnknownNameError, WeightsError
+from faceattr.images import printable
 from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
 TRUSTED = " (trusted by you)"
@@ -57,7 +58,7 @@ def verify_weights(names: Names = None) -> None:
             except WeightsError as error:
                 errors.append(error)
             else:
-                show(f"{name}: {copy.path} is intact{TRUSTED * copy.trusted}")
+                show(printable(f"{name}: {copy.path} is intact{TRUSTED * copy.trusted}"))
     num_intact, damaged = converted.verify()
     errors += [
         WeightsError(f"{path} was damaged and is removed; it is converted again when it is needed")
@@ -95,7 +96,7 @@ def import_weights(
     """Copy a file that you have into the cache."""
     name, weights = _owner(file, name)
     copy = import_file(file, weights, trust=trust)
-    show(f"{name}: {copy.path}{TRUSTED * copy.trusted}")
+    show(printable(f"{name}: {copy.path}{TRUSTED * copy.trusted}"))
 
 
 @app.command("clear")
@@ -103,7 +104,7 @@ def clear_weights(names: Names = None) -> None:
     """Remove downloaded weights, and the networks converted from them."""
     for _, weights in _chosen(names):
         for path in clear(weights):
-            show(f"removed {path}")
+            show(printable(f"removed {path}"))
     shutil.rmtree(cache_folder() / "compiled", ignore_errors=True)  # made again when needed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -19,7 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Condition, Event, Thread
 from typing import Any, Protocol, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -126,7 +126,7 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
         case str() if source.isdecimal():
             return open_source(int(source))
         case str() if "://" in source:
-            suffix = Path(urlsplit(source).path).suffix.lower()
+            suffix = Path(re.split("[?#]", source)[0]).suffix.lower()
             if suffix in VIDEOS:
                 return VideoFile(source)
             return LiveSource(partial(open_capture, source), name=printable(source))

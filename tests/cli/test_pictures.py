@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ import pytest
 from cli.conftest import Command
 
 from faceattr.images import load_image
+from faceattr.pipeline import Pipeline
+from faceattr.results import ImageResult
 
 
 def test_a_table_shows_each_face(faceattr: Command, astronaut: Path) -> None:
@@ -198,3 +201,27 @@ def test_a_run_that_is_resumed_says_what_is_there_already(
     assert done.stderr.startswith("faceattr: 1 of 2 pictures are there already\n")
     found, missing = map(json.loads, file.read_text().splitlines())
     assert (found["source"], missing["source"]) == (str(astronaut), "no.jpg")
+
+
+def test_an_interrupted_run_shows_what_was_done(
+    faceattr: Command, astronaut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def analyze_each(pipeline: Pipeline, images: list[str]) -> Iterator[ImageResult]:
+        yield ImageResult(images[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pipeline, "analyze_each", analyze_each)
+    table = faceattr("detect", astronaut, "b.png")
+    assert table.status == 130
+    assert "astronaut.png" in table.stdout
+    assert table.stderr == "faceattr: interrupted; 1 of 2 pictures are done\n"
+    listed = faceattr("detect", astronaut, "b.png", "--json")
+    assert (listed.status, len(json.loads(listed.stdout))) == (130, 1)
+
+
+def test_an_address_that_is_none_is_an_error_of_that_picture(
+    faceattr: Command, tmp_path: Path
+) -> None:
+    done = faceattr("detect", "http://[x/photo.png", "--save", tmp_path / "out")
+    assert done.status == 1
+    assert done.stderr.startswith("faceattr: http://[x/photo.png: cannot be fetched")

@@ -3,13 +3,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from cli.conftest import Command
 
+from faceattr.errors import SinkError
 from faceattr.images import load_image
+from faceattr.streaming.sinks import JsonLinesSink
 from faceattr.streaming.sources import VideoFile
+from faceattr.types import Face, Frame
 
 
 def test_a_video_becomes_tables_a_copy_and_a_picture(
@@ -67,6 +71,9 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
     ("arguments", "message"),
     [
         (["stream", "99"], "camera 99 cannot be opened"),
+        (["stream", "rtsp://[x", "--no-display"], "not a video or stream"),
+        (["video", "CLIP", "--save", "CLIP", "--overwrite"], "this is an input of the run"),
+        (["video", "CLIP", "--csv", "a.csv", "--jsonl", "a.csv"], "writes two results there"),
         (["stream", "CLIP", "--refresh", "age"], "write it like age=2"),
         (["stream", "CLIP"], "no window can be opened"),
         (["stream", "CLIP", "--detect-every", "0"], "detect_every is 0; it must be at least 1"),
@@ -87,3 +94,22 @@ def test_what_cannot_be_streamed_is_one_line_and_status_1(
     assert done.status == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_sink_that_fails_leaves_the_table_of_what_was_seen(
+    faceattr: Command, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = JsonLinesSink.write
+
+    def fill_up(sink: JsonLinesSink, frame: Frame, faces: Sequence[Face]) -> None:
+        if frame.index == 3:
+            raise SinkError("a.jsonl: cannot be written: No space left on device")
+        write(sink, frame, faces)
+
+    monkeypatch.setattr(JsonLinesSink, "write", fill_up)
+    done = faceattr("video", clip, "--jsonl", tmp_path / "a.jsonl")
+    assert done.status == 1
+    assert done.stderr.endswith("No space left on device; 4 frames are done\n")
+    assert "frames: 4 (0 dropped)" in done.stdout
+    assert "happy" in done.stdout
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
