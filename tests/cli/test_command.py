@@ -86,13 +86,16 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 def interrupt(process: subprocess.Popen[str], lines: Path, number: int) -> tuple[int, str, str]:
     """Send a signal when there are five lines, and return status, stdout and stderr."""
     with process:
-        deadline = time.monotonic() + 60
-        while not (lines.exists() and lines.read_text().count("\n") >= 5):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=30)
+        try:
+            deadline = time.monotonic() + 300  # a busy machine takes long to start a process
+            while not (lines.exists() and lines.read_text().count("\n") >= 5):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=120)
+        finally:
+            process.kill()
     return process.returncode, stdout, stderr
 
 
