@@ -555,7 +555,9 @@ def encode_image(image: BGRImage, suffix: str) -> bytes:
 
 def _picture_name(source: str) -> str:
     """Return a file name like that of the source, in a format that OpenCV writes."""
-    path = Path(re.split("[?#]", source)[0] if "://" in source else source)
+    if "://" in source:  # urlsplit() refuses some addresses
+        source = re.sub("^.*?://[^/?#]*|[?#].*", "", source, flags=re.DOTALL)
+    path = Path(source)
     suffix = path.suffix.lower()
     stem, suffix = (path.stem, suffix) if suffix in PICTURE_SUFFIXES else (path.name, ".png")
     if os.name == "nt":
