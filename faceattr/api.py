@@ -10,7 +10,7 @@ from faceattr.analyzers import analyzers
 from faceattr.detectors import detectors
 from faceattr.errors import FaceattrError
 from faceattr.images import ImageSource
-from faceattr.options import Actions, PipelineOptions
+from faceattr.options import Actions, PipelineOptions, StreamOptions
 from faceattr.pipeline import Pipeline
 from faceattr.results import ImageResult
 from faceattr.types import Detection, Face
@@ -45,6 +45,8 @@ def analyze(
         UnknownNameError: A name is not in the registry; the message suggests the nearest.
         OptionError: Two actions read the same attribute, none has these labels, or an option
             is out of range.
+        WeightsError: Weights are missing and cannot be downloaded.
+        PluginError: The detector or an analyzer fails.
     """
     return shared_pipeline(actions, options).analyze(image)
 
@@ -97,7 +99,7 @@ def analyze_each(
     actions: Actions = ("emotion",),
     **options: Unpack[PipelineKeywords],
 ) -> Iterator[ImageResult]:
-    """Yield what became of each image, in the order of the images, as they are done.
+    """Yield one result per image, in the order of the images, as they are done.
 
     An image that cannot be read does not stop the others: its result carries the error.
 
@@ -107,7 +109,7 @@ def analyze_each(
         options: As in `analyze`.
 
     Raises:
-        FaceattrError: As in `analyze`, but for errors of single images.
+        FaceattrError: As in `analyze`, except for errors of single images.
     """
     return shared_pipeline(actions, options).analyze_each(images)
 
@@ -134,9 +136,9 @@ def stream(
 ) -> Results:
     """Yield the frames of a camera, stream or video with their faces, which keep their track ids.
 
-    Of a live source the newest frame is taken, and slow analyzers work in the background; their
-    results are shown on later frames than the one that they read. Of a file every frame is taken,
-    and the results are the same at any speed.
+    A live source gives its newest frame, and slow analyzers run in the background: their results
+    appear on later frames than the one that they read. A file gives every frame, and the results
+    are the same at any speed.
 
     Args:
         source: Number of a camera; address like ``rtsp://…``; path of a video, or of a folder or
@@ -152,7 +154,6 @@ def stream(
         SinkError: A sink cannot show or write a result.
         FaceattrError: As in `analyze`.
     """
-    from faceattr.options import StreamOptions
     from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
     from faceattr.streaming.sources import open_source
 
@@ -182,7 +183,7 @@ def create_analyzer(name: str, **options: Any) -> Analyzer:
     """Return a new analyzer.
 
     Args:
-        name: As `list_analyzers` has it.
+        name: One of those that `list_analyzers` returns.
         options: Arguments of its class.
 
     Raises:
@@ -196,7 +197,7 @@ def create_detector(name: str, **options: Any) -> Detector:
     """Return a new detector.
 
     Args:
-        name: As `list_detectors` has it.
+        name: One of those that `list_detectors` returns.
         options: Arguments of its class; all have those of `SearchOptions`.
 
     Raises:
@@ -227,7 +228,7 @@ def register_detector(name: str, detector: type[Detector]) -> None:
 
 
 def shared_pipeline(actions: Actions, options: PipelineKeywords) -> Pipeline:
-    """Return a pipeline with these options, the one of an earlier call if there was one."""
+    """Return a pipeline with these options, that of an earlier call if there was one."""
     chosen = PipelineOptions(actions=actions, **options)
     try:
         hash(chosen)

@@ -18,7 +18,7 @@ from faceattr.errors import OptionError
 from faceattr.types import Attribute, Classification, Descriptor, Estimate
 
 NUMBERS = (float, int, np.floating, np.integer)
-TOLERANCE = 1e-3  # by which half precision may move a probability, or the length of a vector
+TOLERANCE = 1e-3  # half precision may move a probability or the length of a vector by that
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -29,10 +29,10 @@ class Labels:
         names: The labels, in the order of the model's output.
 
     Args:
-        names: As above; distinct, non-empty strings.
+        names: Distinct, non-empty strings, in the order of the model's output.
 
     Raises:
-        OptionError: They are something else.
+        OptionError: The names are empty, repeated or not strings.
     """
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Labels:
         if not (listed and all(isinstance(name, str) and name for name in listed)):
             raise OptionError(f"labels are {names!r}; give a list of non-empty strings")
         if len(set(listed)) < len(listed):
-            raise OptionError(f"labels are {names!r}; each must be there once")
+            raise OptionError(f"labels are {names!r}; name each of them once")
         object.__setattr__(self, "names", tuple(listed))
 
     def classify(self, scores: Sequence[float] | NDArray[np.floating]) -> Classification:
@@ -175,11 +175,11 @@ def _is_finite(value: float) -> bool:
 
 
 def to_cells(attribute: Attribute, name: str, *, uncertain: bool = False) -> dict[str, object]:
-    """Return an attribute as cells of a table, by the columns of its form.
+    """Return an attribute as cells of a table, by column.
 
     Args:
         attribute: What was read.
-        name: Of the attribute.
+        name: Name of the attribute.
         uncertain: Leave the cell of the label empty.
     """
     if isinstance(attribute, Classification):

@@ -1,4 +1,4 @@
-"""The labels of the built-in attributes, and fewer of them: kept, or merged under new names."""
+"""The labels of the built-in attributes, and groups that keep or merge some of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ GENDERS = ("woman", "man")
 RACES = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
 NUM_AGES = 101  # 0 to 100 years
 
-OTHER = "other"  # label of what no group has
+OTHER = "other"  # merges the labels that are in no group
 
 LabelChoice: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 """Labels to keep, or a mapping from new label to the labels it merges.
 
-As text, they have commas between them: ``"happy,sad,neutral"``, or
+As text, with commas between them: ``"happy,sad,neutral"``, or
 ``"positive=happy+surprise,negative=angry+sad,neutral"``.
 """
 
@@ -41,11 +41,11 @@ def to_groups(labels: LabelChoice) -> Groups:
         for name, members in labels.items()
     }
     if not groups or not all(groups.values()):
-        raise OptionError("labels or a group of them are empty; name at least one")
+        raise OptionError("labels, or one of their groups, are empty; name at least one label")
     members = _members(groups)
     twice = next((label for label in members if members.count(label) > 1), None)
     if twice is not None:
-        raise OptionError(f"label {twice!r} is in two groups; it can be in one")
+        raise OptionError(f"label {twice!r} is given twice; a label can be in one group only")
     return groups
 
 
@@ -58,7 +58,7 @@ def _parse(text: str) -> Iterator[tuple[str, list[str]]]:
 def narrow_labels(names: Sequence[str], groups: Groups) -> tuple[str, ...]:
     """Return the labels of a classification after grouping; unchanged if it lacks one of them.
 
-    Labels that no group has become the label ``other``.
+    Labels that are in no group are merged into the label ``other``.
     """
     members = _members(groups)
     if not members or not set(members) <= set(names):
@@ -68,10 +68,10 @@ def narrow_labels(names: Sequence[str], groups: Groups) -> tuple[str, ...]:
 
 
 def narrow(classification: Classification, groups: Groups) -> Classification:
-    """Return a classification with fewer labels, its probabilities summed.
+    """Return a classification with one label per group, its probabilities summed.
 
-    What no group has is the probability of the label ``other``, so that a face which fits none
-    of the groups is not forced into one. A classification without all the labels stays as it is.
+    Labels that are in no group are merged into the label ``other``, so that a face which fits no
+    group is not forced into one. A classification that lacks one of the labels stays as it is.
     """
     scores = classification.scores
     members = _members(groups)
@@ -88,8 +88,8 @@ def check_groups(groups: Groups, known: Mapping[str, Sequence[str]]) -> None:
     """Refuse groups that fit none of the attributes.
 
     Args:
-        groups: What is asked for.
-        known: Name of each classification that will be read to its labels.
+        groups: The groups that are asked for.
+        known: The labels of each classification that will be read, by attribute name.
 
     Raises:
         OptionError: No attribute has all the labels; the message suggests the nearest.

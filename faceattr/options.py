@@ -37,7 +37,7 @@ class Flag:
     Attributes:
         help: One sentence.
         panel: Group of flags under which help lists it.
-        metavar: What stands for the value, if its type says too little.
+        metavar: Placeholder of the value in the help, if its type says too little.
         default: The default in words, where the value itself would not say it.
         short: A short form, such as ``-a``.
     """
@@ -81,9 +81,9 @@ class SearchOptions:
         min_face: Longer side of the smallest box in pixels, or below 1 as a share of the image's
             shorter side; None for a size that suits the image and the detector.
         max_faces: Keep only the most confident ones; None for all.
-        tile_size: Search a larger image in overlapping squares of this side in pixels, and once
-            as a whole for faces that are too large for them. It finds small faces without
-            `min_face`, and keeps memory low with it. None for no tiles.
+        tile_size: Search larger images in overlapping squares of this side in pixels, at least
+            100, and once as a whole for faces that do not fit into a square. Finds small faces
+            even without `min_face`, and keeps memory low with a small one. None for no tiles.
 
     Raises:
         OptionError: A value is out of range.
@@ -99,10 +99,13 @@ class SearchOptions:
         shown_default="by image size",
     )
     max_faces: int | None = option(
-        None, "Keep only so many faces, the most confident.", "faces", shown_default="all"
+        None, "Keep at most this many faces, the most confident.", "faces", shown_default="all"
     )
     tile_size: int | None = option(
-        None, "Search large images in tiles of so many pixels.", "faces", shown_default="no tiles"
+        None,
+        "Search large images in square tiles of this side in pixels.",
+        "faces",
+        shown_default="no tiles",
     )
 
     def __post_init__(self) -> None:
@@ -200,7 +203,7 @@ class PipelineOptions(SearchOptions):
         _set(self, "actions", _to_actions(self.actions))
         if self.labels is not None:
             _set(self, "labels", tuple(to_groups(self.labels).items()))
-        if isinstance(self.detector, str | bytes | Sequence) and not isinstance(self.detector, str):
+        if isinstance(self.detector, Sequence) and not isinstance(self.detector, str):
             raise OptionError(f"detector is {self.detector!r}; give one name or one detector")
         if self.precision is not None and self.precision not in get_args(Precision):
             raise OptionError(f"precision is {self.precision!r}; it can be 'auto' or 'f32'")
@@ -253,14 +256,14 @@ class StreamOptions(PipelineOptions):
             analyzer's own `refresh`.
         refresh: The same for single attributes, as in ``{"age": 2.0}`` or ``["age=2"]``; 0 makes
             an analyzer run on every frame. Stored as pairs.
-        smoothing: Seconds after which a result counts half in the running average, or two runs of
-            a slow analyzer; 0 for the last result as it is.
+        smoothing: Seconds after which a result counts half in the running average, at least two
+            runs of a slow analyzer; 0 for the last result without averaging.
         detect_every: Detect in every n-th frame and predict the boxes in between; ``"auto"`` to
             detect in the background of a live source, as often as the budget allows.
         budget: Largest share of a live source's time in which slow analyzers work, and the same
-            for a detector in the background; above 0, at most 1.
-        max_frames: Stop after so many frames; None for all.
-        max_fps: Leave out frames that come faster than so many per second; None for none.
+            for a detector in the background, in [0.01, 1].
+        max_frames: Stop after this many frames; None for all.
+        max_fps: Skip frames that come faster than this many per second; None for no limit.
 
     Raises:
         OptionError: A value is out of range or of a wrong type, or two contradict each other.
@@ -298,16 +301,14 @@ class StreamOptions(PipelineOptions):
         0.5, "Share of a live source's time for slow analyzers, 0 to 1.", "streaming"
     )
     max_frames: int | None = option(
-        None, "Stop after so many frames.", "streaming", shown_default="no limit"
+        None, "Stop after this many frames.", "streaming", shown_default="no limit"
     )
     max_fps: float | None = option(
-        None, "Leave out frames that come faster.", "streaming", shown_default="no limit"
+        None,
+        "Skip frames that come faster than this many per second.",
+        "streaming",
+        shown_default="no limit",
     )
-
-    @property
-    def chosen_refresh(self) -> dict[str, float]:
-        """The seconds given for single attributes."""
-        return dict(cast("tuple[tuple[str, float], ...]", self.refresh))
 
     def __post_init__(self) -> None:
         PipelineOptions.__post_init__(self)
@@ -325,6 +326,11 @@ class StreamOptions(PipelineOptions):
         _check_number("budget", self.budget, low=0.01, high=1)
         _check_integer("max_frames", self.max_frames, low=0)
         _check_number("max_fps", self.max_fps, above=0)
+
+    @property
+    def chosen_refresh(self) -> dict[str, float]:
+        """The seconds given for single attributes."""
+        return dict(cast("tuple[tuple[str, float], ...]", self.refresh))
 
 
 def _to_actions(actions: object) -> tuple[Any, ...]:
@@ -378,7 +384,7 @@ def _to_detect_every(value: int | str) -> int | str:
 
 
 def _set(options: object, name: str, value: object) -> None:
-    object.__setattr__(options, name, value)  # they are frozen; for use while they are made
+    object.__setattr__(options, name, value)  # for __post_init__ of frozen dataclasses
 
 
 def _check_integer(name: str, value: object, *, low: int) -> None:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from faceattr.options import PipelineKeywords
 
-BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # of the images that are worked on together
-CROP_PIXELS = 4 * 224**2  # of the crops that are read together; more only take memory
+BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # most images, and pixels, that make one batch
+CROP_PIXELS = 4 * 224**2  # in one batch of crops; larger batches only take more memory
 
 
 class Pipeline:
@@ -109,7 +109,7 @@ class Pipeline:
         self._load()
 
     def close(self) -> None:
-        """Release what was loaded; the next image would load it again."""
+        """Release what was loaded; the next image loads it again."""
         with self._lock:
             loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded.process_id == os.getpid():
@@ -125,14 +125,19 @@ class Pipeline:
 
         Raises:
             ImageError: The image cannot be read.
+            PluginError: The detector fails.
         """
         return self._detect(self._load(), load_image(image), threshold)
 
     def analyze(self, image: ImageSource) -> list[Face]:
         """Return the faces of an image and their attributes, the most confident first.
 
+        Args:
+            image: As in `load_image`.
+
         Raises:
             ImageError: The image cannot be read.
+            PluginError: The detector or an analyzer fails.
         """
         return self._analyze([load_image(image)])[0]
 
@@ -143,6 +148,7 @@ class Pipeline:
 
         Raises:
             ImageError: An image cannot be read.
+            PluginError: An analyzer fails.
         """
         crops = [load_image(image) for image in images]
         readings = self._read(
@@ -154,8 +160,8 @@ class Pipeline:
         """Return the attributes of faces that were cut out elsewhere.
 
         Args:
-            crops: The same faces in each form of `crop_specs`. Their levels may be float32 in
-                [0, 255] instead of uint8, if the analyzers are those of networks.
+            crops: The same faces in each form of `crop_specs`; uint8, or float32 in [0, 255] if
+                the analyzers accept that, as the built-in ones do.
         """
         num_faces = len(next(iter(crops.values()), ()))
         readings = self._read(self._load().analyzers, num_faces, crops.__getitem__)
@@ -186,6 +192,7 @@ class Pipeline:
 
         Raises:
             ImageError: The image cannot be read.
+            PluginError: An analyzer fails.
         """
         loaded = self._load()
         pixels = load_image(image)
@@ -225,7 +232,7 @@ class Pipeline:
         return found
 
     def analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
-        """Yield what became of each image, in the order of the images.
+        """Yield one result per image, in the order of the images.
 
         Raises:
             OptionError: ``images`` is a single image.
@@ -255,7 +262,7 @@ class Pipeline:
         ]
 
     def _load(self) -> _Loaded:
-        """Return what is loaded in this process."""
+        """Return what this process has loaded; load it first if need be."""
         if self._process_id != os.getpid():  # a thread of the parent may have held the lock
             self._lock, self._process_id = threading.Lock(), os.getpid()
         loaded = self._loaded
@@ -299,7 +306,10 @@ class Pipeline:
         readings = iter(
             self._read(asked, sum(map(len, found)), lambda spec: crop_batch(images, found, spec))
         )
-        return [[self._to_face(one, next(readings)) for one in there] for there in found]
+        return [
+            [self._to_face(detection, next(readings)) for detection in detections]
+            for detections in found
+        ]
 
     def _read(
         self,
@@ -381,7 +391,7 @@ class _Reading(NamedTuple):
 
 
 def uncertain_of(attributes: Mapping[str, Attribute], min_confidence: float) -> frozenset[str]:
-    """Return the names of the classifications that are less confident than that, in [0, 1]."""
+    """Return the names of the classifications below a confidence, in [0, 1]."""
     return frozenset(
         name
         for name, attribute in attributes.items()
@@ -390,7 +400,7 @@ def uncertain_of(attributes: Mapping[str, Attribute], min_confidence: float) -> 
 
 
 def require_many(images: object, single: str) -> None:
-    """Refuse one image where several are expected, as iterating over it would take it apart.
+    """Refuse one image where several are expected: iterating over it would take it apart.
 
     Args:
         images: What was given.

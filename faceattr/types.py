@@ -46,7 +46,7 @@ class Frame:
 
 
 class Located(Protocol):
-    """What alignment needs of a face: a `Detection` and a `Face` have it."""
+    """What alignment needs to know about a face; `Detection` and `Face` have both."""
 
     @property
     def bbox(self) -> BBox:
@@ -242,7 +242,7 @@ Attribute: TypeAlias = Classification | Estimate | Descriptor
 
 Form = TypeVar("Form", Classification, Estimate, Descriptor)
 
-UNCERTAIN = "uncertain"  # what people read in the place of a label below `min_confidence`
+UNCERTAIN = "uncertain"  # shown instead of a label below `min_confidence`
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +255,8 @@ class Face:
         landmarks: (5, 2) pixels as in `Landmarks`, or None.
         attributes: Attribute name (``"emotion"``) to what was read.
         track_id: Number of the face's track on a stream, None elsewhere.
-        frozen: Name of each attribute that is not read anew in every frame of a stream, to the
-            seconds until it may be read again.
+        frozen: Name of each attribute that a slow analyzer reads on a stream, to the seconds until
+            it may be read again.
         uncertain: Names of the classifications less confident than `min_confidence`.
         features: Name of each trunk that ran to its (…) float32 features, where they were asked
             for with ``features=True``.

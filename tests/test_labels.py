@@ -84,11 +84,11 @@ def test_one_attribute_with_the_labels_is_enough() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("", "labels or a group of them are empty"),
-        ([], "labels or a group of them are empty"),
-        ({"good": []}, "labels or a group of them are empty"),
-        ({"good": ["happy"], "calm": ["sad", "happy"]}, "label 'happy' is in two groups"),
-        ({"good": ["happy", "happy"]}, "label 'happy' is in two groups"),
+        ("", "labels, or one of their groups, are empty"),
+        ([], "labels, or one of their groups, are empty"),
+        ({"good": []}, "labels, or one of their groups, are empty"),
+        ({"good": ["happy"], "calm": ["sad", "happy"]}, "label 'happy' is given twice"),
+        ({"good": ["happy", "happy"]}, "label 'happy' is given twice"),
     ],
 )
 def test_groups_that_make_no_sense_are_an_error(labels: LabelChoice, message: str) -> None:

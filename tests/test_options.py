@@ -82,7 +82,7 @@ def test_options_of_a_search_give_way_to_those_that_are_given() -> None:
         ({"min_confidence": -1}, "min_confidence is -1"),
         ({"actions": None}, "actions is None; give names of analyzers"),
         ({"detector": ["mtcnn"]}, "detector is ['mtcnn']; give one name or one detector"),
-        ({"labels": "good=happy,bad=happy"}, "label 'happy' is in two groups"),
+        ({"labels": "good=happy,bad=happy"}, "label 'happy' is given twice"),
     ],
 )
 def test_values_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:

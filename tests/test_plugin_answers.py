@@ -262,7 +262,7 @@ def test_a_missing_declaration_is_named(missing: str) -> None:
         (lambda: Labels([]), r"labels are \[\]; give a list of non-empty strings"),
         (lambda: Labels("ab"), "labels are 'ab'; give a list of non-empty strings"),
         (lambda: Labels([1, 2]), r"labels are \[1, 2\]; give a list of non-empty strings"),  # type: ignore[list-item]
-        (lambda: Labels(["a", "a"]), r"labels are \['a', 'a'\]; each must be there once"),
+        (lambda: Labels(["a", "a"]), r"labels are \['a', 'a'\]; name each of them once"),
         (lambda: Unit(""), "unit is ''; it must be a non-empty string"),
         (lambda: Vector(0), "size of a vector is 0; it must be a positive integer"),
         (lambda: CropSpec((0, 8)), r"size of a crop is \(0, 8\); it must be height and width"),
