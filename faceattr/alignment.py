@@ -100,7 +100,7 @@ def crop_faces(image: BGRImage, faces: Sequence[Located], spec: CropSpec) -> Cro
 def crop_batch(
     images: Sequence[BGRImage], faces: Sequence[Sequence[Located]], spec: CropSpec
 ) -> CropBatch:
-    """Cut the faces of several images, as `crop_faces` does, and say how they lie in their crops.
+    """Cut the faces of several images, as `crop_faces` does; also return how they lie there.
 
     Args:
         images: (H, W, 3) BGR uint8 each.
@@ -176,7 +176,7 @@ def _eye_rotation(landmarks: Landmarks | None) -> NDArray[np.float64]:
 
 
 def guess_landmarks(bbox: BBox) -> Landmarks:
-    """Return where the landmarks of an upright face that fills the box would be."""
+    """Return where the landmarks of an upright face that fills the box lie, (5, 2) in pixels."""
     x1, y1, x2, y2 = bbox
     return (MEAN_FACE * (x2 - x1, y2 - y1) + (x1, y1)).astype(np.float32)
 

@@ -78,7 +78,7 @@ class Registry(Generic[T]):
         return self._load(first)
 
     def create(self, name: str, **options: Any) -> T:
-        """Return a new plugin of that name.
+        """Return a new object of the plugin class of that name.
 
         Args:
             name: As in `get`.
@@ -191,7 +191,7 @@ def require_function(loaded: Callable[P, T], name: str) -> Callable[P, T]:
 
     Args:
         loaded: What it returned.
-        name: Of the plugin.
+        name: Name of the plugin.
 
     Raises:
         PluginError: It is not a function.
@@ -206,11 +206,11 @@ def require_list(results: Iterable[T], name: str) -> list[T]:
     """Return the results of a plugin as a list.
 
     Args:
-        results: What it gave.
-        name: Of the plugin.
+        results: What it returned.
+        name: Name of the plugin.
 
     Raises:
-        PluginError: They are not several results.
+        PluginError: It is not a list or another iterable of results.
     """
     if isinstance(results, Iterable) and not isinstance(results, str | bytes | Mapping):
         return list(results)

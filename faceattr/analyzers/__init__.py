@@ -1,4 +1,4 @@
-"""What reads attributes off faces."""
+"""The analyzers, which read attributes off faces, by name."""
 
 from __future__ import annotations
 

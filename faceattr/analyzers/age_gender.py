@@ -39,7 +39,7 @@ class AgeAnalyzer(BuiltinAnalyzer):
 
 
 class GenderAnalyzer(BuiltinAnalyzer):
-    """Woman or man, by looks, from a 96×96 crop."""
+    """Apparent gender, woman or man, from a 96×96 crop."""
 
     attribute = "gender"
     output = Labels(GENDERS)

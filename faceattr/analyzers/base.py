@@ -75,7 +75,7 @@ class HeadAnalyzer(Analyzer):
 
     @abstractmethod
     def load_trunk(self, engine: Engine) -> Trunk:
-        """Load the trunk; equal networks give equal trunks."""
+        """Load the trunk; heads that load the same network share its features."""
 
     @abstractmethod
     def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:

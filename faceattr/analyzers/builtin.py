@@ -1,4 +1,4 @@
-"""The networks that ship with faceattr, and analyzers that are heads on them."""
+"""The networks that ship with faceattr, and what their analyzers have in common."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FEATURES = "features"  # the layer at which a trunk ends
 
 
 class BuiltinAnalyzer(Analyzer):
-    """Reads the probabilities that a dense layer of a network of our own gives.
+    """Reads the probabilities that a head of a built-in network gives.
 
     Attributes:
-        network: Name of its file in the assets, without the ending.
-        layer: Name of the dense layer on the features.
+        network: Name of the network's file in the assets, without the suffix.
+        layer: Name of the dense layer on the features, whose softmax is read.
     """
 
     network: ClassVar[str]
@@ -45,20 +45,20 @@ class BuiltinAnalyzer(Analyzer):
 
     @abstractmethod
     def interpret(self, scores: NDArray[np.float32]) -> Attribute:
-        """Return the attribute that (C,) probabilities mean."""
+        """Return the attribute that the probabilities mean, (C,) float32."""
 
 
 def load_builtin(name: str) -> Network:
-    """Return a network of our own.
+    """Return a built-in network.
 
     Args:
-        name: Of its file in the assets, without the ending.
+        name: Name of its file in the assets, without the suffix.
     """
     return npz.load(resources.files("faceattr.assets").joinpath(f"{name}.npz").read_bytes())
 
 
 def load_builtin_trunk(name: str, engine: Engine) -> Trunk:
-    """Return the layers of a network of our own up to its features, compiled once per process.
+    """Return the layers of a built-in network up to its features, compiled once per process.
 
     Args:
         name: As in `load_builtin`.

@@ -17,7 +17,7 @@ RESERVED = (
     *("source", "face", "width", "height", "error", "frame", "timestamp", "track"),
     *("x1", "y1", "x2", "y2", "confidence"),
 )
-"""Columns of any face in any table."""
+"""Columns that every table has for itself."""
 
 
 def check_declaration(analyzer: object, name: str) -> None:
@@ -28,7 +28,7 @@ def check_declaration(analyzer: object, name: str) -> None:
         name: What to call it in messages.
 
     Raises:
-        OptionError: It is a class, or something else than an analyzer.
+        OptionError: It is a class, or not an analyzer.
         PluginError: It does not declare what an analyzer has to declare.
         PluginLoadError: It was written for another version of the plugin API.
     """
@@ -64,7 +64,7 @@ def check_declaration(analyzer: object, name: str) -> None:
 
 
 def outputs_of(analyzers: Iterable[Analyzer], groups: Groups) -> dict[str, Output]:
-    """Return the form of each attribute, its labels kept or merged, by the attribute's name."""
+    """Return the form of each attribute after grouping its labels, by the attribute's name."""
     return {
         one.attribute: Labels(narrow_labels(one.output.names, groups))
         if isinstance(one.output, Labels)

@@ -30,7 +30,7 @@ def function_analyzer(
     """Return a decorator that turns a function of one crop into an analyzer class.
 
     Args:
-        attribute: As in `Analyzer`, like all the rest.
+        attribute: Name under which results are given.
         output: `Labels` if the function returns a probability for each, a `Unit` if it returns a
             number.
         crop: Form of the crop that the function takes.

@@ -57,7 +57,7 @@ class NetworkAnalyzer(Analyzer):
 
     @abstractmethod
     def compile(self, path: Path, engine: Engine) -> Compiled:
-        """Return a function that runs the network in a file."""
+        """Return a function that runs the network in the file."""
 
     def prepare(self, crops: Crops) -> NDArray[Any]:
         """Return the network's input, (N, H, W, C) uint8 or float32."""
@@ -69,10 +69,10 @@ class NetworkAnalyzer(Analyzer):
         """Return the attribute that the network's output for one face means.
 
         Args:
-            output: Of any shape.
+            output: Array of any shape, as many values as `output` declares.
 
         Raises:
-            PluginError: It does not have as many values as `output` declares.
+            PluginError: It has another number of values.
         """
         values = output.reshape(-1)
         if isinstance(self.output, Labels) and len(values) == len(self.output.names):

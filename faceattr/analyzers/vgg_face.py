@@ -55,7 +55,7 @@ RACE_VGG = Weights(
     card="models/vgg-face/README.md",
 )
 
-TRUNK = "vgg-face"  # name of the one that age and gender share
+TRUNK = "vgg-face"  # the one that age and gender share
 
 
 class VggFaceHead(HeadAnalyzer):
@@ -80,7 +80,7 @@ class VggFaceAnalyzer(HeadAnalyzer):
 
     By default crops are made as deepface makes them, so that its users get the results they
     know. The networks were trained with ``color="rgb", fit="stretch"``. Which of the two is
-    right more often has not been measured here.
+    more accurate has not been measured here.
 
     Args:
         color: Order of the channels of the crops.
@@ -127,7 +127,7 @@ class AgeVggAnalyzer(VggFaceAnalyzer):
 
 
 class GenderVggAnalyzer(VggFaceAnalyzer):
-    """Woman or man, by the VGG-Face model of deepface."""
+    """Apparent gender, woman or man, by the VGG-Face model of deepface."""
 
     attribute = "gender"
     output = Labels(GENDERS)
@@ -148,7 +148,7 @@ class RaceVggAnalyzer(VggFaceAnalyzer):
 def trunk_and_head(weights: Weights, num_classes: int) -> tuple[Network, Network]:
     """Return the two halves of a published network.
 
-    Heads of other packages may use the trunk: that of `AGE_VGG` is the one of `GENDER_VGG` too.
+    Other packages may put heads on the trunk, which `AGE_VGG` and `GENDER_VGG` have in common.
 
     Args:
         weights: A file with VGG-Face and a head.
