@@ -18,7 +18,7 @@ from faceattr.images import printable
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
-PART_PREFIX = ".faceattr-"  # of files that are not finished yet
+PART_PREFIX = ".faceattr-"  # of the names of unfinished files
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/")  # not files, even if redirected to one
 
 
@@ -62,7 +62,7 @@ class Outputs:
             SinkError: The file is an input or another output of the run, exists, or cannot be
                 written.
         """
-        with blaming(path):
+        with sink_errors(path):
             is_special = _require_writable(os.fspath(path))
         name = printable(str(path))
         claimed = self._identify(os.path.realpath(path))
@@ -85,7 +85,7 @@ class Outputs:
         Raises:
             SinkError: It cannot be made.
         """
-        with blaming(path, "made"):
+        with sink_errors(path, "made"):
             os.makedirs(path, exist_ok=True)
         if self.resume:
             for left in Path(path).glob(f"{PART_PREFIX}*"):  # by a run that was killed
@@ -93,7 +93,7 @@ class Outputs:
         return OutputFolder(self, path)
 
     def _identify(self, path: str) -> set[_Identity]:
-        """Return what a path has in common with other names of the same file."""
+        """Return what a path shares with every other name of the same file."""
         identities: set[_Identity] = set()
         with suppress(OSError, ValueError):  # a URL, base64, or no file yet
             found = os.stat(path)
@@ -120,7 +120,7 @@ class OutputFolder:
 
     Args:
         outputs: The files of the run.
-        path: Of the folder.
+        path: The folder.
     """
 
     def __init__(self, outputs: Outputs, path: AnyPath) -> None:
@@ -154,7 +154,7 @@ class OutputFile:
     """A file that a run has claimed and may write.
 
     Args:
-        path: Of the file.
+        path: Where to write.
         is_special: It is a device or a pipe, which cannot be replaced.
         exists: It existed when it was claimed.
     """
@@ -166,12 +166,12 @@ class OutputFile:
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
-        """Open a file beside, which takes this name when all is written, and goes if that fails.
+        """Open a temporary file beside it: renamed when it is complete, removed if writing fails.
 
         Raises:
             SinkError: It cannot be written.
         """
-        with blaming(self.path):
+        with sink_errors(self.path):
             if self.is_special:
                 with open(self.path, "ab") as file:
                     yield file
@@ -210,7 +210,7 @@ class OutputFile:
         """Open the file to add to it.
 
         Args:
-            keep: Number of bytes of it that stay.
+            keep: Keep this many of its first bytes.
 
         Raises:
             SinkError: It cannot be written.
@@ -222,12 +222,12 @@ class AppendFile:
     """A file that grows piece by piece; each piece is there in full, at once, or not at all.
 
     Args:
-        path: Of the file.
-        keep: Number of bytes that stay of what it holds.
+        path: Where to write.
+        keep: Keep this many of the first bytes that the file holds.
         is_special: It is a device or a pipe.
 
     Attributes:
-        size: Number of bytes, of a device or a pipe those written.
+        size: Size in bytes; for a device or a pipe, the bytes written.
 
     Raises:
         SinkError: It cannot be written.
@@ -237,7 +237,7 @@ class AppendFile:
         self._path = path
         self.size = keep
         mode = "ab" if is_special else "r+b" if keep else "wb"
-        with blaming(path):
+        with sink_errors(path):
             self._file = open(path, mode, buffering=0)  # noqa: SIM115
             if keep:
                 self._file.truncate(keep)
@@ -255,7 +255,7 @@ class AppendFile:
         """
         data = to_bytes(data) if isinstance(data, str) else data
         before = self.size
-        with blaming(self._path):
+        with sink_errors(self._path):
             try:
                 if over:
                     self._file.seek(before - len(over))
@@ -275,7 +275,7 @@ class AppendFile:
         Raises:
             SinkError: They cannot be written.
         """
-        with blaming(self._path):
+        with sink_errors(self._path):
             self._file.seek(offset)
             self._write(data)
             self._file.seek(self.size)
@@ -299,12 +299,12 @@ def numbered(name: str) -> Iterator[str]:
 
 
 def to_bytes(text: str) -> bytes:
-    """Return text as UTF-8; bytes of names that are not UTF-8 become escapes, as JSON has them."""
+    """Return text as UTF-8; surrogates, from file names that are not UTF-8, become escapes."""
     return text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager
-def blaming(path: AnyPath, action: str = "written") -> Iterator[None]:
+def sink_errors(path: AnyPath, action: str = "written") -> Iterator[None]:
     """Turn an error of the system into a `SinkError` that names the file."""
     try:
         yield

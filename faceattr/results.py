@@ -1,4 +1,4 @@
-"""What became of one of many images, and the files that it is written to."""
+"""The result of each of many images, and the files that results are written to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import cv2
 from faceattr.drawing import draw_faces
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import to_cells
-from faceattr.outputs import AppendFile, OutputFile, Outputs, blaming, numbered, to_bytes
+from faceattr.outputs import AppendFile, OutputFile, Outputs, numbered, sink_errors, to_bytes
 from faceattr.types import BGRImage, Face
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ Target: TypeAlias = "str | os.PathLike[str] | IO[str]"
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MAX_NAME = 240  # bytes; file systems take 255, and a number may follow
 FIRST_COLUMNS = ("source", "face", "x1", "y1", "x2", "y2", "confidence")
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # begin of a cell that a spreadsheet would run
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # spreadsheets run a cell that begins with one of these
 
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """What became of one of many images: its faces, or the error that it met.
+    """The result of one of many images: its faces, or an error.
 
     Attributes:
-        source: Where the image came from: its path or URL, or what it was.
+        source: Path or URL of the image; for others a description, such as its type and size.
         image: (H, W, 3) BGR uint8, or None if it could not be read or is not kept.
-        width: Of the image in pixels, 0 if it could not be read.
-        height: Of the image in pixels, 0 if it could not be read.
+        width: Width of the image in pixels, 0 if it could not be read.
+        height: Height of the image in pixels, 0 if it could not be read.
         faces: The most confident first; empty if there was an error.
         error: Why there are no faces, or None.
     """
@@ -71,11 +71,11 @@ class ImageResult:
 def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
     """Prepare writers for the results of these images, before the first image is read.
 
-    Results that an earlier run wrote stay where the run resumes it, as long as every writer has
-    them.
+    If the run resumes an earlier one, the results that every writer has are kept, and their images
+    are not done again.
 
     Args:
-        writers: Each in its own file or folder.
+        writers: Each writes its own file or folder.
         sources: Paths or URLs of the images, in their order.
 
     Returns:
@@ -90,7 +90,7 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
         failed |= one.failed
     done: Counter[str] | None = None
     for writer, one in zip(writers, found, strict=True):
-        # an image that cannot be read has no annotated copy, but is done with
+        # an image that cannot be read has no annotated copy, but need not be tried again
         own = one.done + failed if isinstance(writer, PictureFolder) else one.done
         done = own if done is None else done & own
     done = done or Counter()
@@ -107,7 +107,7 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
 
 
 class Found(NamedTuple):
-    """Images whose results an earlier run wrote, and how often each.
+    """Images whose results an earlier run wrote; an image may occur several times.
 
     Attributes:
         done: All of them.
@@ -119,7 +119,7 @@ class Found(NamedTuple):
 
 
 class ResultWriter(ABC):
-    """Where the results of many images go, one by one; a context manager that closes itself."""
+    """Writes the results of many images, one by one; a context manager that closes itself."""
 
     @abstractmethod
     def find(self, sources: Sequence[str]) -> Found:
@@ -139,10 +139,10 @@ class ResultWriter(ABC):
 
     @abstractmethod
     def write(self, result: ImageResult) -> Path | None:
-        """Write a result, so that it is there whatever happens next.
+        """Write a result, so that it stays readable whatever happens next.
 
         Returns:
-            The file that it has for itself, if there is one.
+            The file that holds this result alone, if there is one.
 
         Raises:
             SinkError: It cannot be written.
@@ -203,7 +203,7 @@ class _TextWriter(ResultWriter):
     def find(self, sources: Sequence[str]) -> Found:
         """See the base class."""
         if self._output is not None and self._resumes:
-            with blaming(self._output.path, "read"):
+            with sink_errors(self._output.path, "read"):
                 self._records = list(self._parse(self._output.path.read_bytes()))
         return Found(
             Counter(record.key for record in self._records),
@@ -234,14 +234,14 @@ class _TextWriter(ResultWriter):
             self._file.close()
 
     def _opened(self) -> AppendFile | _Stream:
-        """Return the file; without `begin`, after all that an earlier run wrote."""
+        """Return the file; without `begin`, it goes on after what an earlier run wrote."""
         if self._file is None:
             self.start(self.find(()).done)
         assert self._file is not None
         return self._file
 
     def _parse(self, data: bytes) -> Iterator[_Record]:
-        """Yield the results in a file, without one that is cut off."""
+        """Yield the complete results in a file; one that is cut off is left out."""
         return iter(())
 
     def _blame(self, line: int) -> SinkError:
@@ -300,7 +300,7 @@ class CsvTable(_TextWriter):
             if record is None:
                 raise self._blame(first + 2)
             record = record._replace(data=record.data + b"".join(lines[first:taken]))
-        # rows may be missing of the last image, so it is done again
+        # the last image may lack rows, so it is done again
 
 
 class JsonLines(_TextWriter):
@@ -420,7 +420,7 @@ class PictureFolder(ResultWriter):
         return output.path
 
     def _claim(self, name: str, natural: set[str]) -> OutputFile:
-        """Return the file of that name, or a number added that makes it another one."""
+        """Return a file of that name, with a number added if the name is taken."""
         for one in numbered(name):
             key = one.casefold()
             if key not in self._taken and (one == name or key not in natural):
@@ -430,7 +430,7 @@ class PictureFolder(ResultWriter):
 
 
 class _Stream:
-    """A text stream that somebody else closes.
+    """A text stream that the caller opened and will close.
 
     Args:
         file: The stream.
@@ -441,7 +441,7 @@ class _Stream:
         self.encoding = codecs.lookup(getattr(file, "encoding", None) or "utf-8").name
 
     def write(self, text: str) -> None:
-        with blaming(str(getattr(self._file, "name", "output"))):
+        with sink_errors(str(getattr(self._file, "name", "output"))):
             try:
                 self._file.write(text)
             except UnicodeEncodeError as error:
@@ -482,7 +482,7 @@ def dump_json(value: object, *, indent: int | None = None, ascii_only: bool = Fa
         return json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
     except ValueError as error:
         raise SinkError(
-            "a result has a number that is infinite or NaN, which JSON lacks"
+            "a result has a number that is infinite or NaN, which JSON cannot express"
         ) from error
 
 
@@ -490,8 +490,8 @@ def write_csv(results: Iterable[ImageResult], file: IO[str], *, columns: Sequenc
     """Write one row per face, and one per image that met an error or has no face.
 
     Args:
-        results: Of the images.
-        file: To write to.
+        results: One per image.
+        file: Open text file to write to.
         columns: Columns of the attributes, as in `Pipeline.columns`.
     """
     with CsvTable(file, columns=columns) as table:
@@ -533,7 +533,7 @@ def _to_text(cell: object) -> object:
 
 
 def _key(source: str) -> str:
-    """Return a source as it can be read in any table."""
+    """Return a source as it reads in a table, where formulas and surrogates are escaped."""
     return to_bytes(str(_to_text(source))).decode()
 
 
