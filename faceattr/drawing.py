@@ -17,10 +17,10 @@ Color: TypeAlias = tuple[int, int, int]
 """Blue, green, red in [0, 255]."""
 
 Line: TypeAlias = Sequence[tuple[str, Color]]
-"""Words and their colors, one after the other."""
+"""Words from left to right, each with its color."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-COLORS: Sequence[Color] = (  # of tracks, in turn; the first is also for faces without a track
+COLORS: Sequence[Color] = (  # tracks take them in turn, faces without a track the first
     (96, 200, 72),
     (240, 160, 70),
     (50, 165, 255),
@@ -138,5 +138,5 @@ def _darken(image: BGRImage, left: int, top: int, width: int, height: int) -> No
 
 
 def _unit(image: BGRImage) -> float:
-    """Return the pixels that one pixel becomes, which is right for an image 1000 pixels long."""
+    """Return the scale of lines and text: 1 if the longer side has 1000 pixels."""
     return max(image.shape[0], image.shape[1]) / 1000

@@ -1,4 +1,4 @@
-"""Text in any script as pixels; OpenCV's own fonts have ASCII only."""
+"""Text in any script, rendered to pixels; OpenCV's own fonts have ASCII only."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 SHIPPED = "dejavu-sans.ttf"  # Latin, Greek, Cyrillic, Hebrew and Arabic letters of DejaVu Sans 2.37
-OF_SYSTEMS = (  # with Chinese, Japanese, Korean and more, where a system has them
+SYSTEM_FONTS = (  # with Chinese, Japanese, Korean and more, where they are installed
     *("NotoSansCJK-Regular.ttc", "NotoSansCJKsc-Regular.otf", "wqy-microhei.ttc"),
     *("DroidSansFallbackFull.ttf", "ipagp.ttf", "NanumGothic.ttf", "DejaVuSans.ttf"),
     *("PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf"),
     *("msyh.ttc", "YuGothM.ttc", "msgothic.ttc", "malgun.ttf", "segoeui.ttf", "Nirmala.ttf"),
 )
 CAP_HEIGHT = 0.729  # of the shipped font, as a share of its size
-UNASSIGNED = "\U000ffffd"  # a letter that no font has
+UNASSIGNED = "\U000ffffd"  # for private use, so fonts draw their box for missing letters
 
 
 class Letters(NamedTuple):
@@ -43,11 +43,11 @@ class Letters(NamedTuple):
 
 @lru_cache(maxsize=512)
 def render(text: str, height: int) -> Letters:
-    """Return text as pixels; letters that no font of this machine has become their code.
+    """Return text as pixels; a letter that no font on this machine has is shown as its code.
 
     Args:
         text: One line.
-        height: Of capital letters, in pixels.
+        height: Height of capital letters in pixels.
     """
     from PIL import Image, ImageDraw  # takes a moment, and most text is ASCII
 
@@ -66,7 +66,7 @@ def _choose_font(letters: str, size: int) -> tuple[FreeTypeFont, frozenset[str]]
     """Return the font that has most of the letters, and the letters that it lacks."""
     fonts = [_load_font(SHIPPED, size)]
     missing = [_missing(fonts[0], letters)]
-    for name in OF_SYSTEMS if missing[0] else ():
+    for name in SYSTEM_FONTS if missing[0] else ():
         with suppress(OSError):  # the system does not have it
             fonts.append(_load_font(name, size))
             missing.append(_missing(fonts[-1], letters))
@@ -87,6 +87,6 @@ def _load_font(name: str, size: int) -> FreeTypeFont:
 
 
 def _missing(font: FreeTypeFont, letters: str) -> frozenset[str]:
-    """Return the letters that look like one that no font has."""
+    """Return the letters that the font draws as its box for missing letters."""
     box = bytes(font.getmask(UNASSIGNED))
     return frozenset(letter for letter in letters if bytes(font.getmask(letter)) == box)
