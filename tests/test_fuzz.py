@@ -20,12 +20,12 @@ import pytest
 from onnx_files import write_classifier
 
 from faceattr.engines import create_engine
-from faceattr.engines.base import Precision
 from faceattr.errors import FaceattrError
 from faceattr.networks.formats import npz
 from faceattr.networks.formats.hdf5 import Hdf5Weights
 from faceattr.networks.formats.keras_file import read_keras
 from faceattr.networks.graph import Layer, Network, sequential
+from faceattr.options import Precision
 from faceattr.testing.stand_ins import random_weights, write_hdf5
 
 pytestmark = pytest.mark.slow

@@ -20,9 +20,10 @@ import faceattr
 from faceattr.detectors.base import Finder
 from faceattr.detectors.yunet import YunetDetector
 from faceattr.engines import engines
-from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.base import Compiled, Engine
 from faceattr.engines.openvino import OpenVinoEngine
 from faceattr.networks.graph import Network
+from faceattr.options import Precision
 
 R = TypeVar("R")
 

@@ -27,12 +27,13 @@ from faceattr.analyzers.base import Analyzer
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
 from faceattr.engines import create_engine
-from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.base import Compiled, Engine
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.quiet import opset13 as ops
 from faceattr.engines.translation import translate
 from faceattr.errors import EngineError, FaceattrError
 from faceattr.networks.graph import Network
+from faceattr.options import Precision
 
 CHAIN = 4  # products in a row, so that converting input and output takes a small share
 SIDES = (512, 1024, 1536, 2048)  # of square matrices

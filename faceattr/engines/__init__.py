@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import cast, get_args
 
-from faceattr.engines.base import Engine, Precision
+from faceattr.engines.base import Engine
 from faceattr.errors import MissingDependencyError, OptionError, PluginLoadError
+from faceattr.options import Precision
 from faceattr.registry import Registry
 
 engines: Registry[Engine] = Registry(

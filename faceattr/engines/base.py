@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Network
-
-Precision: TypeAlias = Literal["auto", "f32"]
-"""``"auto"``: the fastest arithmetic the processor has; ``"f32"``: the reference numbers."""
+from faceattr.options import Precision
 
 Compiled: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float32]]
 """(N, H, W, C) uint8 or float32 to (N, …) float32; safe to call from several threads."""
@@ -45,7 +43,7 @@ class Engine(ABC):
     def compile(self, network: Network, *, precision: Precision | None = None) -> Compiled:
         """Return a function that runs the network on a batch of at least one.
 
-        Networks of one identity get the same function as long as it is in use.
+        Networks with the same `identity` share one function while it is in use.
 
         Args:
             network: What to run.
@@ -71,7 +69,7 @@ class Engine(ABC):
         """Return a function that runs the network in an ONNX file on a batch of at least one.
 
         The network has one input, of (N, C, H, W) or (N, H, W, C) for pictures; the function
-        takes (N, H, W, C) of both and gives the first output. Where the file fixes N to 1,
+        takes (N, H, W, C) in either case and returns the first output. Where the file fixes N to 1,
         faces go through it one by one.
 
         Raises:

@@ -14,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.engines import converted
-from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.base import Compiled, Engine
 from faceattr.engines.forking import ForkGuard
 from faceattr.engines.quiet import REINSTALL, compress_model_transformation
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
 from faceattr.errors import EngineError, FaceattrError
 from faceattr.networks.graph import Network
+from faceattr.options import Precision
 
 logger = logging.getLogger(__name__)
 
 CHANNELS = (1, 3)  # of an image
-FORMAT = 2  # of the stored models; incremented when translations change
+FORMAT = 2  # version of the stored models; incremented when translations change
 MAX_PREPARED = 1000  # layers kept ready per network, one for each shape that it has met
 
 fork_guard = ForkGuard()

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from faceattr.engines.base import Compiled, Engine, Precision
+from faceattr.engines.base import Compiled, Engine
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Layer, Network
+from faceattr.options import Precision
 
 PROCESS = os.getpid()  # in which TensorFlow was imported
 

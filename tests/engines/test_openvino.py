@@ -20,11 +20,11 @@ import pytest
 from onnx_files import write_classifier
 from standins import random_weights
 
-from faceattr.engines.base import Precision
 from faceattr.engines.openvino import OpenVinoEngine, _model
 from faceattr.engines.quiet import openvino as ov
 from faceattr.errors import EngineError
 from faceattr.networks.graph import Layer, Network, sequential
+from faceattr.options import Precision
 
 LAYERS = sequential(
     (6, 6, 3),
