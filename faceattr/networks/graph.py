@@ -136,7 +136,7 @@ def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
         if key not in TRAINING_OPTIONS
         and not key.endswith(TRAINING_SUFFIXES)
         and not (key in DEFAULTS and _listed(value) == DEFAULTS[key])
-        and not (key == "scale" and value is True)  # of a normalization; a number in Rescaling
+        and not (key == "scale" and value is True)  # a normalization's flag; Rescaling has a number
     }
 
 

@@ -1,4 +1,4 @@
-"""Limits of zip archives, so that a small file cannot fill the memory."""
+"""Limits on what a file unpacks to, so that a small one cannot fill the memory."""
 
 from __future__ import annotations
 

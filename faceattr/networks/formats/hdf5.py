@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from faceattr.errors import WeightsError
+from faceattr.networks.formats.archives import MAX_EXPANSION, MIN_EXPANSION
 from faceattr.networks.graph import Array, Layer
 from faceattr.networks.shapes import Shape, weight_shapes
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 Datasets: TypeAlias = tuple[str, ...]
 """Paths of one layer's arrays in the file, in Keras's order."""
-
-MAX_EXPANSION = 20  # bytes of arrays per byte of file; Keras does not compress weights
-MIN_EXPANSION = 64 * 1024 * 1024  # bytes of arrays that any file may hold
 
 
 class Hdf5Weights(Mapping[str, Sequence[Array]]):

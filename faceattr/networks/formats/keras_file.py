@@ -115,7 +115,7 @@ class _KerasWeights(Mapping[str, Sequence[Array]]):
             return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
         except FaceattrError:
             raise
-        except Exception as error:  # of damaged weights as of layers that it does not know
+        except Exception as error:  # damaged weights and unknown layers fail in many ways
             raise EngineError(f"Keras cannot load {self._path}: {error}") from error
 
     def _check_weights(self) -> None:
