@@ -1,4 +1,4 @@
-"""Frames to faces over time: who is who, and what is known about each."""
+"""Frames to tracked faces with their attributes, over time."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
 """Frames with their faces, most confident first; close it, or read it to its end."""
 
-LOW_CONFIDENCE = 0.75  # of the confidence that starts a track is enough to continue one
-MIN_RUNS = 2  # runs of a slow analyzer after which its result counts half
+LOW_CONFIDENCE = 0.75  # as a share of the threshold for a new track; enough to continue one
+MIN_RUNS = 2  # runs of a slow analyzer before its result may count half
 
 
 class LiveAnalysis:
@@ -111,10 +111,10 @@ class LiveAnalysis:
         """Yield each frame with its faces, the most confident first.
 
         Args:
-            frames: Of the stream.
+            frames: Frames of the stream, in the order of their timestamps.
             background: Run slow analyzers on a thread of their own and go on with what is known;
-                the same for the detector, if ``detect_every`` is ``"auto"``. Else each frame
-                waits for them, and the results depend on nothing but the frames.
+                the same for the detector, if ``detect_every`` is ``"auto"``. Otherwise each
+                frame waits for them, and the results depend on nothing but the frames.
 
         Raises:
             PluginError: The detector or an analyzer fails.
@@ -150,7 +150,7 @@ class LiveAnalysis:
         return [self._describe(*face, frame.timestamp) for face in self._faces.items()]
 
     def start_over(self) -> None:
-        """Count frames in a row anew, and detect in the next frame."""
+        """Count frames in a row from zero, and detect in the next frame."""
         self._schedule.start_over()
         self._frames_to_predict = 0
 
@@ -177,7 +177,7 @@ class LiveAnalysis:
         )
 
     def _detect(self, frame: Frame, number: int) -> _Found:
-        """Detect the faces of a frame; on another thread, if there is one."""
+        """Detect the faces of a frame; may run on the detector's own thread."""
         threshold = self._pipeline.threshold * LOW_CONFIDENCE
         return _Found(frame, number, self._pipeline.detect(frame.image, threshold=threshold))
 
@@ -205,7 +205,7 @@ class LiveAnalysis:
         ]
 
     def _read(self, runs: Sequence[_Run]) -> list[_Result]:
-        """Return what the analyzers read; on another thread, if there is one."""
+        """Return what the analyzers read; may run on the reader's own thread."""
         results: list[_Result] = []
         for frame, faces, names in runs:
             detections = list(faces.values())
@@ -268,13 +268,13 @@ def play(live: LiveAnalysis, source: Source, sinks: Sequence[Sink] = ()) -> Resu
     options = live.options
     with ExitStack() as stack:
         stack.enter_context(source)
-        outputs = Outputs(inputs=source.paths, overwrite=True)  # which exist, the sinks know
+        outputs = Outputs(inputs=source.paths, overwrite=True)  # sinks check what exists
         for path in [path for sink in sinks for path in sink.paths]:
             outputs.file(path)
         for sink in sinks:
             sink.begin(live.columns)
             stack.enter_context(sink)
-        live.load()  # before a camera begins to count
+        live.load()  # before the first frame is read, as it takes seconds
         frames = thin_out(source, options.max_fps)
         if options.freeze == "frame":
             results = hold(live, frames)
@@ -308,7 +308,7 @@ def hold(live: LiveAnalysis, frames: Iterable[Frame]) -> Results:
 
 
 def _later(face: Face, seconds: float) -> Face:
-    """Return the face as it is so many seconds later."""
+    """Return the face with the seconds of its frozen attributes counted down."""
     frozen = {name: max(0.0, left - seconds) for name, left in face.frozen.items()}
     return replace(face, frozen=frozen)
 

@@ -1,4 +1,4 @@
-"""What a tracked person looks like, by colors: tells people apart who meet and turn back."""
+"""Color histograms of tracked people, to tell them apart when they meet and turn back."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Appearances: TypeAlias = NDArray[np.float32]
 """(N, D) square roots of color histograms, so that a product of two rows is their Bhattacharyya
 coefficient: 1 for the same colors, 0 for entirely different ones."""
 
-SIDE = 32  # pixels of the region that is looked at
+SIDE = 32  # pixels of the square that a region is resized to
 BINS = (12, 4, 4)  # of hue, saturation and value
 BESIDE, BELOW = 0.3, 0.9  # room around a face for hair and clothes, as shares of its sides
 
 
 def describe_appearance(image: BGRImage, detections: Sequence[Detection]) -> Appearances:
-    """Return the colors of each face with the hair and clothes around it."""
+    """Return the color histogram of each face with the hair and clothes around it."""
     height, width = image.shape[:2]
     rows = np.zeros((len(detections), int(np.prod(BINS))), np.float32)
     for row, detection in zip(rows, detections, strict=True):

@@ -1,4 +1,4 @@
-"""How well a face can be seen: large and sharp ones count more in averages over time."""
+"""Quality of face images: large and sharp ones count more in averages over time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from faceattr.alignment import CropSpec, crop_faces
 from faceattr.types import BGRImage, Detection
 
 CROP = CropSpec(size=(64, 64), color="gray", mode="box")
-GOOD_SIDE = 100.0  # pixels of a face from which on more do not help
-GOOD_SHARPNESS = 100.0  # variance of the Laplacian of a crop that is half as good as can be
+GOOD_SIDE = 100.0  # pixels; a larger face is not rated higher
+GOOD_SHARPNESS = 100.0  # variance of the Laplacian at which a crop is rated one half
 
 
 def face_quality(image: BGRImage, detections: Sequence[Detection]) -> list[float]:

@@ -1,4 +1,4 @@
-"""On which tracked faces an analyzer runs now."""
+"""Which tracked faces an analyzer is due to run on."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def choose_refresh(own: Mapping[str, float], options: StreamOptions) -> dict[str
 
     Args:
         own: Name of each attribute to its analyzer's own `refresh`.
-        options: Of the stream.
+        options: Options of the stream.
 
     Raises:
         OptionError: A refresh is given for an attribute that is not read.

@@ -1,4 +1,4 @@
-"""What was read off a face over time to one result: an average weighted by age and quality."""
+"""Running averages of what was read off each face, weighted by age and quality."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from faceattr.types import Attribute, Classification, Descriptor, Estimate
 
-MIN_CERTAINTY = 0.01  # so that a result which rules out everything has a weight too
+MIN_CERTAINTY = 0.01  # so that a result of zero confidence has some weight
 
 
 class Averages:
@@ -64,7 +64,7 @@ class _Mean(NamedTuple):
 
 
 def _blend(old: Attribute, new: Attribute, share: float) -> Attribute:
-    """Return the mean of two results, with that share of the new one."""
+    """Return the mean of two results, weighted by the share of the new one, in [0, 1]."""
     match old, new:
         case Classification(), Classification():
             scores = {

@@ -12,7 +12,7 @@ from faceattr.streaming.sinks.base import Sink
 from faceattr.streaming.smoothing import Averages
 from faceattr.types import Attribute, Face, Frame
 
-RATE_FRAMES = 30  # over which the frames per second are measured
+RATE_FRAMES = 30  # the last frames, by which the frame rate is measured
 
 
 class Presence(NamedTuple):
@@ -63,7 +63,7 @@ class FrameRate(Sink):
 
     @property
     def fps(self) -> float:
-        """Frames per second of late; 0 while there are too few to tell."""
+        """Recent frames per second; 0 before the second frame."""
         seconds = self._times[-1] - self._times[0] if self._times else 0.0
         return (len(self._times) - 1) / seconds if seconds else 0.0
 

@@ -16,7 +16,7 @@ from faceattr.types import Detection
 Vector = NDArray[np.float64]
 """(2,) x and y in pixels."""
 
-TRUST = 0.8  # in the predicted box of a face, for each update that has missed it
+TRUST = 0.8  # factor of the IoU with a predicted box, per update that missed the face
 INSIDE = 0.7  # share of a box inside the predicted one, for the visible part of a face
 OCCLUDED_FRAMES = 20  # in a row at most, in which a partly occluded face keeps its motion
 AGILITY = 0.3  # weight of the motion measured over one frame in the new velocity
@@ -74,7 +74,7 @@ class IouTracker:
         Detections that continue no track and are too uncertain to start one are left out.
 
         Args:
-            detections: Of that frame, or of an earlier one after the last update.
+            detections: Those of that frame, or of an earlier one after the last update.
             delay: How many frames earlier; the faces are moved on by as many.
             appearances: What the faces look like; None if only their motion is known.
         """
@@ -104,7 +104,12 @@ class IouTracker:
         return {track_id: track.predicted() for track_id, track in seen}
 
     def rescale(self, x: float, y: float) -> None:
-        """Continue in frames that are so many times as wide and as high."""
+        """Scale the tracks to frames of another size.
+
+        Args:
+            x: New width as a multiple of the old one.
+            y: New height as a multiple of the old one.
+        """
         for track in self._tracks.values():
             track.detection = _moved(track.detection, scale=np.array([x, y]))
             track.velocity *= (x, y)
@@ -179,7 +184,7 @@ class IouTracker:
     def _learn_appearances(
         self, detections: Sequence[Detection], track_ids: Sequence[int], appearances: Appearances
     ) -> None:
-        """Take in what the faces look like that no other face is near."""
+        """Update the appearance of the tracks whose faces have no other face near them."""
         boxes = _boxes(detections)
         sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
         alone = (iou(boxes + sides * (-0.5, 0, 0.5, 1), boxes) > 0).sum(axis=1) == 1
@@ -229,10 +234,10 @@ class _Track:
 
     Attributes:
         detection: The last one that shows the whole face.
-        velocity: Of the box's center, in pixels per frame.
+        velocity: Velocity of the box's center, in pixels per frame.
         num_frames: Frames since that detection.
         num_missed: Updates since the face was last found, even in part.
-        appearance: What the person looked like of late, away from others; None if not known.
+        appearance: Average color histogram of the person away from others; None if not known.
     """
 
     detection: Detection
@@ -250,11 +255,11 @@ class _Track:
         return float(appearance @ self.appearance)
 
     def predicted(self, delay: int = 0) -> Detection:
-        """Return the last detection, moved to where the face should have been that long ago."""
+        """Return the last detection, moved to where the face should be, `delay` frames ago."""
         return _moved(self.detection, shift=self.velocity * (self.num_frames - delay))
 
     def follow(self, detection: Detection, delay: int, *, occluded: bool) -> None:
-        """Continue the track with a detection in a frame of that long ago.
+        """Continue the track with a detection from `delay` frames ago.
 
         A partly occluded face keeps its motion, as its visible part says little about it.
         """
@@ -280,7 +285,7 @@ def _center(detection: Detection) -> Vector:
 def _moved(
     detection: Detection, *, scale: Vector | float = 1.0, shift: Vector | float = 0.0
 ) -> Detection:
-    """Return the detection in an image that is scaled, then shifted."""
+    """Return the detection with its coordinates scaled, then shifted."""
     corners = np.array(detection.bbox).reshape(2, 2) * scale + shift
     landmarks = detection.landmarks
     if landmarks is not None:

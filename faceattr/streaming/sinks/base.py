@@ -19,7 +19,7 @@ class Sink(ABC):
     """Where the faces of a stream go, frame by frame; a context manager that closes itself.
 
     Attributes:
-        done: Whether the user has seen enough.
+        done: Whether the stream shall end, as when a window was closed.
         paths: Files that it writes; `play` refuses one that is its source, or another sink's.
     """
 

@@ -45,7 +45,7 @@ class Encoder(ABC):
     """Compresses frames.
 
     Attributes:
-        config: What a decoder has to know, once there are packets.
+        config: What a decoder has to know; empty before the first packets.
     """
 
     config: bytes = b""
@@ -460,7 +460,7 @@ def read_mp4(data: bytes) -> tuple[bytes, list[Packet]]:
 
 
 def decoder_config(description: bytes) -> bytes:
-    """Return what the decoder has to know, out of the sample description of an MP4 file.
+    """Return the decoder's configuration from the sample description of an MP4 file.
 
     Raises:
         LookupError: There is none.

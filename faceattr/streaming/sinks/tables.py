@@ -16,7 +16,7 @@ from faceattr.types import Face, Frame
 FACE_COLUMNS = ("frame", "timestamp", "track", "x1", "y1", "x2", "y2", "confidence")
 """Columns of any face of a stream; those of its attributes follow."""
 
-BATCH_ROWS = 10_000  # of a Parquet table that are packed together
+BATCH_ROWS = 10_000  # that are packed into columns together
 
 
 def to_row(frame: Frame, face: Face) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from faceattr.types import BGRImage, Face, Frame
 USUAL_FPS = 60.0  # more than that is measured: browsers' recordings claim 1000
 PROBE_FRAMES = 10  # by which the frame rate is measured
 FPS = 25.0  # where nothing can be measured
-MAX_GAP = 5.0  # seconds for which a picture is held where timestamps jump, or longer at few fps:
-MAX_REPEATED = 10  # frames
+MAX_GAP = 5.0  # seconds for which a picture is held at most where timestamps jump,
+MAX_REPEATED = 10  # or for as many frames, if they last longer
 
 logger = logging.getLogger(__name__)
 
