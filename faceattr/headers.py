@@ -1,6 +1,6 @@
 """What the header of an encoded image says, read without decoding it.
 
-OpenCV allocates and works as a header asks. So each header is read here first, in the way in which
+OpenCV allocates memory and works as a header asks it to. So each header is read here first, the way
 OpenCV's decoder reads it; where a file can state a size twice, the larger one counts.
 """
 
@@ -44,7 +44,7 @@ _OTHER_SIGNATURES = {
     "SVG": rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,400}?-->\s*)?<svg",
     "PDF": rb"%PDF-",
 }
-"""The same of formats that are known, but not read."""
+"""The same for formats that are known but cannot be read."""
 
 _READ = re.compile(b"|".join(b"(%b)" % each for each in _SIGNATURES.values()), re.DOTALL)
 _OTHER = re.compile(b"|".join(b"(%b)" % each for each in _OTHER_SIGNATURES.values()), re.DOTALL)
@@ -60,7 +60,7 @@ class Header(NamedTuple):
         cost: Memory and time to decode a pixel, 1 for a JPEG: 9 bytes and 25 ns.
         quarter_turns: Rotations by 90 degrees counterclockwise that OpenCV leaves out.
         mirror: Axis of the array to be flipped afterwards, None for neither.
-        fault: Why it should not be decoded, None if nothing speaks against it.
+        fault: Why it must not be decoded; None if it may be.
     """
 
     format: str
@@ -272,8 +272,8 @@ def _read_gif(data: bytes) -> Header:
 def _has_many_clears(codes: bytes, code_size: int) -> bool:
     """Return whether LZW codes clear the table too often: OpenCV takes 12 microseconds each time.
 
-    The width of a code depends only on how many came since the table was cleared. So many codes
-    are looked at in one step.
+    The width of a code depends only on how many came since the table was cleared, so a whole run of
+    codes is read in one step.
     """
     if not 2 <= code_size <= 11 or 8 * len(codes) < MAX_GIF_CLEARS * (code_size + 1):
         return False

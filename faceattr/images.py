@@ -294,7 +294,7 @@ def _read(source: object, timeout: float, max_bytes: int | None) -> bytes:
 
 
 def _discard(awaitable: object) -> None:
-    """Close a coroutine, which else warns that nobody awaited it."""
+    """Close a coroutine, which would warn otherwise that nobody awaited it."""
     if inspect.iscoroutine(awaitable):
         awaitable.close()
 

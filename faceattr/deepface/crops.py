@@ -36,7 +36,7 @@ class FaceCrop:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The options of `extract_faces` by which faces are found and cut out.
+    """How faces are found and cut out: options with the meanings that `extract_faces` gives them.
 
     Raises:
         OptionError: An option has a value that it cannot have here.
@@ -125,7 +125,7 @@ def to_color(crop: BGRImage, color: str, *, normalize: bool) -> NDArray[Any]:
 
     Args:
         crop: (H, W, 3) BGR uint8.
-        color: As above.
+        color: Name of the color order.
         normalize: Return float64 in [0, 1] instead of uint8.
 
     Raises:

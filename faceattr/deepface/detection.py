@@ -92,7 +92,7 @@ class Area:
         """Return deepface's ``facial_area``.
 
         Args:
-            shape: Of the image, without its border.
+            shape: Shape of the image without its border.
             border: Width of the border on the left, and its height above.
         """
         height, width = shape[:2]

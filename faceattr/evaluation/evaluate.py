@@ -187,7 +187,7 @@ def _to_targets(
         ground_truth: A label or number per image.
         answered: The labels of the answers, after grouping; None for numbers.
         labels: The groups of labels, if any.
-        name: Of the set, for messages.
+        name: Name of the set, for messages.
 
     Raises:
         OptionError: A label is unknown, or is not a number where the answers are.

@@ -17,7 +17,7 @@ CALIBRATION_BINS = 10
 class ClassificationReport:
     """Figures of classifications.
 
-    Shares of no answers at all are 0.
+    A share of nothing is 0: the precision of a label that was never answered.
 
     Attributes:
         labels: C labels.

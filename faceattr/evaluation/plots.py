@@ -17,7 +17,7 @@ except ImportError as error:
     raise MissingDependencyError("charts need Matplotlib: pip install 'faceattr[plot]'") from error
 
 CELL, MARGIN = 0.9, 2.0  # inches: side of a cell, room for labels and title
-DARK = 0.5  # share of a row from which on the text in a cell is white
+DARK = 0.5  # share of a row; cells above it are dark, so their text is white
 
 
 def draw_confusion(report: ClassificationReport, *, title: str) -> BGRImage:

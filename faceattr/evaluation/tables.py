@@ -57,7 +57,7 @@ def summary(
 
     Args:
         reports: By the name of the row.
-        title: Of the table.
+        title: Title of the table.
         first: Name of the first column.
         left_out: `Comparison.left_out` of each row; shown if any image was left out.
     """

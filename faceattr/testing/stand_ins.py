@@ -60,7 +60,7 @@ def random_weights(layers: Sequence[Layer], seed: int = 0) -> dict[str, list[Arr
 
     Args:
         layers: The graph; the size of its input must not be free.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
 
     Returns:
         The arrays of each layer that has weights, in Keras's order.

@@ -1,4 +1,4 @@
-"""What a published weights file is: its name, sources, digest, size and licence."""
+"""What a published weights file is: its name, sources, digest, size and license."""
 
 from __future__ import annotations
 
