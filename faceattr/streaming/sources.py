@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from glob import has_magic
@@ -57,6 +57,10 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s, each before a camera is ope
 TIMEOUT = 10_000  # ms, for servers
 VIDEOS = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 MATROSKA = {".mkv", ".webm"}
+PLAYLIST = b"#EXTM3U"  # first bytes of an HLS playlist
+PLAYLIST_NAMES = re.compile(r'^(?!#)(\S.*?)\s*$|\bURI="([^"]+)"', re.MULTILINE)
+MAX_PLAYLIST = 10_000_000  # bytes
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +129,9 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
             return _open_path(source, fps)
         case str() if source.isdecimal():
             return open_source(int(source))
-        case str() if "://" in source:
+        case str() if (path := _without_scheme(source)) != source:
+            return _open_path(path, fps)
+        case str() if _ADDRESS.match(source):
             suffix = Path(re.split("[?#]", source)[0]).suffix.lower()
             if suffix in VIDEOS:
                 return VideoFile(source)
@@ -150,6 +156,34 @@ def _open_path(path: str, fps: float) -> Source:
         still.paths = (path,)
         return still
     return VideoFile(path)
+
+
+def _without_scheme(address: str) -> str:
+    """Return the path of a ``file://`` address, so that it is known as an input; others as is."""
+    if not address.lower().startswith("file://"):
+        return address
+    from urllib.request import url2pathname  # takes a moment
+
+    path = address.partition("://")[2].removeprefix("localhost")
+    return path if os.path.exists(path) else url2pathname(path)
+
+
+def _files_of(path: str) -> list[str]:
+    """Return a video's file, and of an HLS playlist the local files that FFmpeg reads with it."""
+    found: list[str] = []
+    waiting = [path]
+    while waiting:
+        file_path = waiting.pop()
+        if file_path in found:
+            continue
+        found.append(file_path)
+        with suppress(OSError, ValueError), open(file_path, "rb") as file:  # reading says why
+            if file.read(len(PLAYLIST)) == PLAYLIST:
+                names = PLAYLIST_NAMES.findall(os.fsdecode(file.read(MAX_PLAYLIST)))
+                folder = os.path.dirname(file_path)
+                local = [_without_scheme(name or uri) for name, uri in names]
+                waiting += [os.path.join(folder, one) for one in local if not _ADDRESS.match(one)]
+    return found
 
 
 def _is_still_image(path: str) -> bool:
@@ -225,15 +259,15 @@ class VideoFile(Source):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        address = os.fspath(path)
+        address = _without_scheme(os.fspath(path))
         self._name = printable(describe_source(address))
-        if "://" not in address or os.path.exists(address):
+        if os.path.exists(address) or not _ADDRESS.match(address):
             if not os.path.exists(address):
                 raise SourceError(f"{self._name}: no such file")
             if not os.path.isfile(address):
                 raise SourceError(f"{self._name}: not a file; a camera is given by its number")
             address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
-            self.paths = (address,)
+            self.paths = _files_of(address)
         self._capture = open_capture(address)
         self._first_pts = 0.0  # in frames
         self._decoded = self._decode()

@@ -10,14 +10,16 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 import numpy as np
 import pytest
 from scenes import frames, scene
 
-from faceattr.errors import ImageError, OptionError, SourceError
+from faceattr.errors import ImageError, OptionError, SinkError, SourceError
 from faceattr.images import load_image
+from faceattr.outputs import Outputs
 from faceattr.streaming import sources as module
 from faceattr.streaming.sinks import VideoSink
 from faceattr.streaming.sources import (
@@ -591,3 +593,30 @@ def test_a_video_over_the_network_is_read_like_a_file(tmp_path: Path) -> None:
     with server("video/mp4", body) as address, open_source(f"{address}/a.mp4?x=1") as source:
         assert not source.live
         assert len(list(source)) == 20
+
+
+def test_a_file_address_names_an_input_that_no_sink_may_write(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "clip 1.mp4")
+    for address in (f"file://{path}", f"FILE://localhost{path}", f"file://{quote(str(path))}"):
+        for source in (open_source(address), VideoFile(address)):
+            assert list(source.paths) == [str(path)]
+            with source, pytest.raises(SinkError, match="is an input"):
+                Outputs(inputs=source.paths, overwrite=True).file(path)
+
+
+def test_a_protocol_around_a_file_is_not_an_address(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "clip.mp4")
+    for protocol in ("cache", "async", "crypto"):
+        with pytest.raises(SourceError, match="no such file"):
+            open_source(f"{protocol}:file://{path}")
+
+
+def test_the_files_of_a_playlist_are_inputs(tmp_path: Path) -> None:
+    playlist = tmp_path / "list.m3u8"
+    segment = make_video(tmp_path / "segment.mp4")
+    playlist.write_text(
+        '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MAP:URI="init.mp4"\n'
+        f"#EXTINF:1,\n{segment.name}\nlist.m3u8\nhttps://example.org/a.ts\n#EXT-X-ENDLIST\n"
+    )
+    names = {os.path.basename(path) for path in module._files_of(str(playlist))}
+    assert names == {"list.m3u8", "segment.mp4", "init.mp4"}
