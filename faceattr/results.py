@@ -20,7 +20,7 @@ import cv2
 
 from faceattr.drawing import draw_faces
 from faceattr.errors import FaceattrError, SinkError
-from faceattr.forms import to_cells
+from faceattr.forms import Labels, Output, Unit, Vector, to_cells
 from faceattr.outputs import AppendFile, OutputFile, Outputs, numbered, sink_errors, to_bytes
 from faceattr.types import BGRImage, Face
 
@@ -72,7 +72,7 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
     """Prepare writers for the results of these images, before the first image is read.
 
     If the run resumes an earlier one, the results that every writer has are kept, and their images
-    are not done again.
+    are not done again. Results of images that are not among these are kept too.
 
     Args:
         writers: Each writes its own file or folder.
@@ -94,6 +94,9 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
         own = one.done + failed if isinstance(writer, PictureFolder) else one.done
         done = own if done is None else done & own
     done = done or Counter()
+    expected = set(map(_key, sources))
+    for one in found:
+        done |= Counter({key: n for key, n in one.done.items() if key not in expected})
     for writer in writers:
         writer.start(done)
     rest, left = [], done.copy()
@@ -104,6 +107,26 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
         else:
             rest.append(source)
     return rest
+
+
+def without_copies(
+    sources: Sequence[str], paths: Sequence[str], folder: str | os.PathLike[str]
+) -> list[str]:
+    """Return the images without the annotated copies that an earlier run left among them.
+
+    Args:
+        sources: As `find_images` returns them.
+        paths: Files and folders in which they were found; these are never taken for copies.
+        folder: Where the copies are; it may lie below one of these.
+    """
+    real = os.path.realpath(folder)
+    if real in map(os.path.realpath, paths):
+        return list(sources)
+    return [
+        one
+        for one in sources
+        if one in paths or os.path.realpath(one) != os.path.join(real, _picture_name(one))
+    ]
 
 
 class Found(NamedTuple):
@@ -247,8 +270,8 @@ class _TextWriter(ResultWriter):
     def _blame(self, line: int) -> SinkError:
         assert self._output is not None
         return SinkError(
-            f"{self._output.path}: line {line} is not a result of this command, so the file cannot "
-            "be continued; name another file, or replace it with --overwrite"
+            f"{self._output.path}: line {line} is not a result of this command with these options, "
+            "so the file cannot be continued; name another file, or replace it with --overwrite"
         )
 
 
@@ -308,11 +331,23 @@ class JsonLines(_TextWriter):
 
     Args:
         target: Where to write.
+        columns: As in `CsvTable`: a file whose faces have other attributes or labels is not
+            continued. None to continue any.
         outputs: The files of the run; by default, one that replaces a file of that name.
 
     Raises:
         SinkError: The file cannot be written.
     """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        columns: Sequence[str] | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
+        super().__init__(target, outputs=outputs)
+        self._columns = columns
 
     def write(self, result: ImageResult) -> None:
         """See the base class."""
@@ -325,9 +360,14 @@ class JsonLines(_TextWriter):
                 return
             try:
                 described = json.loads(line)
-                yield _Record(_key(described["source"]), "error" in described, line)
-            except (ValueError, LookupError, TypeError) as error:
+                record = _Record(_key(described["source"]), "error" in described, line)
+                faces = [] if record.failed else described["faces"]
+                columns = [_columns_in_json(face) for face in faces]
+            except (AttributeError, ValueError, LookupError, TypeError) as error:
                 raise self._blame(number) from error
+            if self._columns is not None and any(set(self._columns) != one for one in columns):
+                raise self._blame(number)
+            yield record
 
 
 class JsonList(_TextWriter):
@@ -401,8 +441,8 @@ class PictureFolder(ResultWriter):
 
     def start(self, done: Counter[str]) -> None:
         """See the base class."""
-        for key, number in done.items():
-            del self._planned[key][:number]
+        for key, planned in self._planned.items():
+            del planned[: done[key]]
 
     def write(self, result: ImageResult) -> Path | None:
         """Write the image with its faces drawn on it, if it could be read.
@@ -530,6 +570,21 @@ def to_csv(rows: Iterable[Sequence[object]], *, end: str = "\r\n") -> str:
 
 def _to_text(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def _columns_in_json(face: Mapping[str, Any]) -> set[str]:
+    """Return the columns that the attributes of a face take in a table."""
+    columns: set[str] = set()
+    for name, attribute in face["attributes"].items():
+        form: Output
+        if "scores" in attribute:
+            form = Labels(attribute["scores"])
+        elif "vector" in attribute:
+            form = Vector(len(attribute["vector"]))
+        else:
+            form = Unit(attribute["unit"])
+        columns.update(form.columns(name))
+    return columns
 
 
 def _key(source: str) -> str:

@@ -29,6 +29,7 @@ from faceattr.results import (
     begin,
     face_cells,
     to_json,
+    without_copies,
     write_csv,
 )
 from faceattr.types import Classification, Estimate, Face
@@ -231,6 +232,46 @@ def test_the_same_image_twice_is_resumed_once_for_each(tmp_path: Path) -> None:
         writer.write(EMPTY)
     with JsonLines(tmp_path / "a.jsonl", outputs=Outputs(resume=True)) as writer:
         assert begin([writer], ["b.png", "b.png", "b.png"]) == ["b.png", "b.png"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_results_of_images_that_are_not_named_again_stay(tmp_path: Path, name: str) -> None:
+    run(tmp_path, [name])
+    whole = (tmp_path / name).read_bytes()
+    outputs = Outputs(resume=True)
+    folder = PictureFolder(tmp_path / "out", outputs=outputs)
+    with TEXTS[name](tmp_path / name, outputs=outputs) as table:
+        assert begin([folder, table], ["new.png"]) == ["new.png"]
+        if name == "a.jsonl":  # a table does its last image again
+            assert (tmp_path / name).read_bytes() == whole
+        else:
+            assert whole.startswith((tmp_path / name).read_bytes())
+            assert b"4.png" in (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("columns", [(), COLUMNS[:-2], (*COLUMNS, "mood")])
+def test_a_file_of_other_actions_or_labels_cannot_be_resumed(
+    tmp_path: Path, columns: Sequence[str]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    with JsonLines(path, columns=COLUMNS) as writer:
+        for one in (EMPTY, BROKEN, SEEN):
+            writer.write(one)
+    whole = path.read_bytes()
+    for own in (COLUMNS, None):
+        assert JsonLines(path, columns=own, outputs=Outputs(resume=True)).find([]).done
+    with pytest.raises(SinkError, match=r"line 3 is not a result .* these options"):
+        JsonLines(path, columns=columns, outputs=Outputs(resume=True)).find([])
+    assert path.read_bytes() == whole
+
+
+def test_annotated_copies_below_the_images_are_not_done_again(tmp_path: Path) -> None:
+    photos, copies = tmp_path / "photos", tmp_path / "photos" / "out"
+    sources = [str(path) for path in (photos / "a.png", copies / "a.png", copies / "b.gif")]
+    found = without_copies(sources, [str(photos)], copies)
+    assert found == [sources[0], sources[2]]  # a copy of a GIF is a PNG
+    for named in (copies, copies / "a.png"):  # which is refused as an input later
+        assert without_copies(sources, [str(photos), str(named)], copies) == sources
 
 
 def test_a_json_list_in_a_file_is_complete_after_every_image(tmp_path: Path) -> None:

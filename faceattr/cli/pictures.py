@@ -32,6 +32,7 @@ from faceattr.results import (
     PictureFolder,
     ResultWriter,
     begin,
+    without_copies,
 )
 
 FORMS = ("json", "jsonl", "csv")
@@ -85,7 +86,7 @@ class PictureOutput:
         elif self.form == "json":
             yield JsonList(self.output or standard_output(), outputs=outputs)
         elif self.form == "jsonl":
-            yield JsonLines(self.output or standard_output(), outputs=outputs)
+            yield JsonLines(self.output or standard_output(), columns=columns, outputs=outputs)
 
 
 Paths = Annotated[
@@ -116,6 +117,8 @@ def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> Non
     """Put pictures through the pipeline, and write each result as it comes."""
     errors: list[FaceattrError] = []
     sources = find_images(paths, on_error=errors.append)
+    if output.resume and output.save:
+        sources = without_copies(sources, paths, output.save)
     outputs = Outputs(inputs=sources, overwrite=output.overwrite, resume=output.resume)
     num_done, status = 0, 1
     try:
