@@ -159,6 +159,7 @@ CONTESTANTS = (
         "faceattr",
         OURS,
         None,
+        options={"detector": "mtcnn"},  # as the page compares it with other MTCNNs
         stream_options={"video every": {"freeze": "off"}},
     ),
     Contestant(
@@ -195,7 +196,7 @@ CONTESTANTS = (
         "faceattr",
         OURS,
         None,
-        options={"precision": "f32"},
+        options={"detector": "mtcnn", "precision": "f32"},
         tasks=["one emotion", "one all", "sixteen all"],
         is_variant=True,
     ),

@@ -154,8 +154,8 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         *_circumstances(results),
         "## In short",
         "Medians; a time is that of one picture or frame, from its file to the answers. In "
-        "brackets: how many times that of faceattr. faceattr finds faces by its MTCNN, deepface "
-        "and fer by OpenCV's cascade, each by its default.",
+        "brackets: how many times that of faceattr. faceattr finds faces by MTCNN instead of its "
+        "default, YuNet; deepface and fer by their default, OpenCV's cascade.",
         summary(
             [row for row in rows if row.title != DETECTION], peers(results["runs"])
         ).to_markdown(),
