@@ -245,5 +245,6 @@ def test_an_opencv_without_ffmpeg_is_an_error_that_leaves_the_old_file(
     assert (tmp_path / "a.mp4").read_bytes() == b"old"
 
 
-def test_a_video_of_nothing_is_no_error(tmp_path: Path) -> None:
+def test_a_video_of_nothing_leaves_no_file(tmp_path: Path) -> None:
     write_all(VideoSink(tmp_path / "a.mp4"), [], count=0)
+    assert list(tmp_path.iterdir()) == []
