@@ -154,11 +154,11 @@ def fit(
 
 
 def training_options(description: str | None, **defaults: float) -> argparse.ArgumentParser:
-    """Return a parser of what the recipes can be told.
+    """Return a parser for the options that all recipes have.
 
     Args:
         description: Docstring of the recipe.
-        defaults: Of epochs, batch_size, learning_rate, weight_decay.
+        defaults: Default values of epochs, batch_size, learning_rate and weight_decay.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -168,8 +168,8 @@ def training_options(description: str | None, **defaults: float) -> argparse.Arg
     parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to train on")
     for name, default in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of others")
-    parser.add_argument("--teacher-share", type=float, default=0.6, help="of their answers")
+    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of teachers")
+    parser.add_argument("--teacher-share", type=float, default=0.6, help="in the targets")
     parser.add_argument("--policy", default="mixed_bfloat16", help="Keras's precision policy")
     parser.add_argument("--seed", type=int, default=1)
     return parser

@@ -81,10 +81,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precision", help="[the default of each version]")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=7, help="[%(default)s]")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a task [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=2.0, help="per task [%(default)s]")
     parser.add_argument("--batch", type=int, default=64, help="pictures [%(default)s]")
-    parser.add_argument("--frames", type=int, default=100, help="of the video [%(default)s]")
-    parser.add_argument("--cores", type=int, help="use only so many [all]")
+    parser.add_argument("--frames", type=int, default=100, help="in the video [%(default)s]")
+    parser.add_argument("--cores", type=int, help="cores to use [all]")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write all figures as JSON")
     options = parser.parse_args()
     if len(options.python) != 2:

@@ -30,10 +30,10 @@ def main() -> None:
     parser.add_argument("--actions", default="emotion", type=lambda names: names.split(","))
     parser.add_argument("--detector", default="yunet")
     parser.add_argument("--detect-every", default=1, type=parse_interval, metavar="N|auto")
-    parser.add_argument("--threads", type=int, help="of the networks")
+    parser.add_argument("--threads", type=int, help="for the networks")
     parser.add_argument("--fps", type=float, nargs="+", default=[25.0, 30.0], help="of the camera")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each live view")
-    parser.add_argument("--frames", type=int, default=60_000, help="of the run for memory")
+    parser.add_argument("--seconds", type=float, default=60.0, help="per live view")
+    parser.add_argument("--frames", type=int, default=60_000, help="in the memory run")
     arguments = vars(parser.parse_args())
     options = {name: arguments[name] for name in ("actions", "detector", "detect_every", "threads")}
     for video in arguments["videos"]:
