@@ -1,4 +1,4 @@
-"""What finds faces in pictures."""
+"""The detectors, which find faces, by name."""
 
 from __future__ import annotations
 
