@@ -168,7 +168,7 @@ def _read_fer_csv(
 
 def _to_image(text: str) -> NDArray[np.uint8]:
     """Return the square gray image in FER2013's column ``pixels``."""
-    pixels = np.array(text.split(), np.uint8)
+    pixels = np.frombuffer(bytearray(map(int, text.split())), np.uint8)  # refuses 256 and more
     return pixels.reshape(isqrt(pixels.size), isqrt(pixels.size))
 
 
