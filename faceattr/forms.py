@@ -38,7 +38,7 @@ class Labels:
     names: tuple[str, ...]
 
     def __init__(self, names: Iterable[str]) -> None:
-        listed = [] if isinstance(names, str) else list(names)
+        listed = [] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
         if not (listed and all(isinstance(name, str) and name for name in listed)):
             raise OptionError(f"labels are {names!r}; give a list of non-empty strings")
         if len(set(listed)) < len(listed):

@@ -203,7 +203,7 @@ def find_images(
         on_error(error)
 
     found: list[str] = []
-    for path in [os.fspath(path) for path in paths]:
+    for path in _to_texts(paths):
         if os.path.isdir(path):
             names = _walk(path, report)
         elif _is_url(path) or os.path.exists(path) or not glob.has_magic(path):
@@ -217,6 +217,15 @@ def find_images(
             report(ImageError(f"{printable(describe_source(path))}: no pictures there"))
         found += images
     return found
+
+
+def _to_texts(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    try:
+        if isinstance(paths, str | os.PathLike):  # its letters would be searched one by one
+            paths = [paths]
+        return [os.fsdecode(path) for path in paths]
+    except TypeError as error:
+        raise ImageError(f"{paths!r:.100}: give a list of paths") from error
 
 
 def _walk(folder: str, report: Callable[[ImageError], None]) -> Iterator[str]:

@@ -32,14 +32,23 @@ def to_groups(labels: LabelChoice) -> Groups:
     Raises:
         OptionError: There are no labels, or one of them is given twice.
     """
-    if isinstance(labels, str):
-        labels = dict(_parse(labels))
-    elif not isinstance(labels, Mapping):
-        labels = dict(one if isinstance(one, tuple) else (one, one) for one in labels)
-    groups = {
-        name: (members,) if isinstance(members, str) else tuple(members)
-        for name, members in labels.items()
-    }
+    try:
+        if isinstance(labels, str):
+            labels = dict(_parse(labels))
+        elif not isinstance(labels, Mapping):
+            labels = dict(one if isinstance(one, tuple) else (one, one) for one in labels)
+        groups = {
+            name: (members,) if isinstance(members, str) else tuple(members)
+            for name, members in labels.items()
+        }
+        are_names = all(isinstance(name, str) for name in [*groups, *_members(groups)])
+    except (TypeError, ValueError):
+        are_names = False
+    if not are_names:
+        raise OptionError(
+            f"labels are {labels!r:.100}; give names, or a mapping from new label to the labels "
+            "that it merges"
+        )
     if not groups or not all(groups.values()):
         raise OptionError("labels, or one of their groups, are empty; name at least one label")
     members = _members(groups)

@@ -205,8 +205,10 @@ class PipelineOptions(SearchOptions):
             _set(self, "labels", tuple(to_groups(self.labels).items()))
         if isinstance(self.detector, Sequence) and not isinstance(self.detector, str):
             raise OptionError(f"detector is {self.detector!r}; give one name or one detector")
-        if self.precision is not None and self.precision not in get_args(Precision):
-            raise OptionError(f"precision is {self.precision!r}; it can be 'auto' or 'f32'")
+        if self.precision is not None:
+            _check_word("precision", self.precision, get_args(Precision))
+        if not (self.engine is None or isinstance(self.engine, str)):
+            raise OptionError(f"engine is {self.engine!r:.100}; give the name of an engine")
         _check_integer("threads", self.threads, low=1)
         _check_number("min_confidence", self.min_confidence, low=0, high=1)
 
@@ -312,8 +314,7 @@ class StreamOptions(PipelineOptions):
 
     def __post_init__(self) -> None:
         PipelineOptions.__post_init__(self)
-        if self.freeze not in get_args(Freeze):
-            raise OptionError(f"freeze is {self.freeze!r}; it can be 'face', 'frame' or 'off'")
+        _check_word("freeze", self.freeze, get_args(Freeze))
         _check_integer("frame_threshold", self.frame_threshold, low=1)
         _check_number("time_threshold", self.time_threshold, low=0)
         _set(self, "refresh", _to_refresh(self.refresh))
@@ -337,13 +338,11 @@ def _to_actions(actions: object) -> tuple[Any, ...]:
     if isinstance(actions, str):
         names = [name.strip() for name in actions.split(",")]
         return tuple(dict.fromkeys(name for name in names if name))
-    if isinstance(actions, Iterable):
-        listed = list(actions)
-    elif hasattr(actions, "attribute"):
+    if hasattr(actions, "attribute"):
         listed = [actions]
     else:
-        raise OptionError(
-            f"actions is {actions!r}; give names of analyzers, or analyzers: ['emotion', 'age']"
+        listed = _to_list(
+            "actions", actions, "names of analyzers, or analyzers: ['emotion', 'age']"
         )
     parts = [_to_actions(one) if isinstance(one, str) else (one,) for one in listed]
     unique: dict[Any, Any] = {}
@@ -354,19 +353,25 @@ def _to_actions(actions: object) -> tuple[Any, ...]:
 
 def _to_refresh(refresh: Mapping[str, float] | Iterable[str] | None) -> tuple[Any, ...]:
     """Return (attribute, seconds) pairs."""
+    if refresh is None:
+        return ()
     if isinstance(refresh, Mapping):
-        pairs = list(refresh.items())
+        listed: list[Any] = list(refresh.items())
+    elif isinstance(refresh, str):
+        listed = [refresh]
     else:
-        pairs = []
-        for one in [refresh] if isinstance(refresh, str) else refresh or ():
-            if isinstance(one, tuple):  # pairs already
-                pairs.append(one)
-                continue
-            name, _, seconds = one.partition("=")
-            try:
-                pairs.append((name.strip(), float(seconds)))
-            except ValueError as error:
-                raise OptionError(f"refresh is {one!r}; write it like age=2") from error
+        listed = _to_list("refresh", refresh, "seconds by attribute: {'age': 2.0} or ['age=2']")
+    pairs = []
+    for one in listed:
+        try:
+            if isinstance(one, tuple):
+                name, seconds = one
+            else:
+                name, _, text = one.partition("=")
+                seconds = float(text)
+            pairs.append((name.strip(), seconds))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise OptionError(f"refresh is {one!r:.100}; write it like age=2") from error
     for name, seconds in pairs:
         _check_number(f"refresh of {name!r}", seconds, low=0)
     return tuple(pairs)
@@ -381,6 +386,19 @@ def _to_detect_every(value: int | str) -> int | str:
         value = int(value)
     _check_integer("detect_every", value, low=1)
     return value
+
+
+def _to_list(name: str, value: object, expected: str) -> list[Any]:
+    try:
+        return list(value)  # type: ignore[call-overload]  # refused here if it is something else
+    except TypeError as error:
+        raise OptionError(f"{name} is {value!r:.100}; give {expected}") from error
+
+
+def _check_word(name: str, value: object, words: Sequence[str]) -> None:
+    if not (isinstance(value, str) and value in words):
+        *others, last = map(repr, words)
+        raise OptionError(f"{name} is {value!r:.100}; it can be {', '.join(others)} or {last}")
 
 
 def _set(options: object, name: str, value: object) -> None:
@@ -410,8 +428,8 @@ def _check_number(
         limits += f" and at most {high:g}"
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"{name} is {value!r}; it must be a number, {limits}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise OptionError(f"{name} is {value!r:.100}; it must be a number, {limits}") from error
     fits = number > above if above is not None else number >= (low or 0)
     if not (fits and number <= high and number < math.inf):
         raise OptionError(f"{name} is {value}; it must be {limits}")

@@ -62,6 +62,8 @@ class Outputs:
             SinkError: The file is an input or another output of the run, exists, or cannot be
                 written.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise SinkError(f"{path!r:.100} is not the path of a file")
         with sink_errors(path):
             is_special = _require_writable(os.fspath(path))
         name = printable(str(path))

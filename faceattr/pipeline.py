@@ -22,7 +22,7 @@ from faceattr.errors import FaceattrError, OptionError
 from faceattr.forms import Labels
 from faceattr.images import ImageSource, describe_source, is_single_image, load_image
 from faceattr.labels import check_groups
-from faceattr.options import Actions, PipelineOptions
+from faceattr.options import Actions, PipelineOptions, SearchOptions
 from faceattr.registry import check_api_version
 from faceattr.results import ImageResult
 from faceattr.types import (
@@ -127,6 +127,7 @@ class Pipeline:
             ImageError: The image cannot be read.
             PluginError: The detector fails.
         """
+        SearchOptions(threshold=threshold)  # refuses a wrong one
         return self._detect(self._load(), load_image(image), threshold)
 
     def analyze(self, image: ImageSource) -> list[Face]:
@@ -222,7 +223,7 @@ class Pipeline:
             OptionError: ``errors`` is another word, or ``images`` is a single image.
             ImageError: An image cannot be read, and errors are to be raised.
         """
-        if errors not in ("raise", "report"):
+        if not (isinstance(errors, str) and errors in ("raise", "report")):
             raise OptionError(f"errors is {errors!r}; it can be 'raise' or 'report'")
         found: list[list[Face] | FaceattrError] = []
         for result in self.analyze_each(images):

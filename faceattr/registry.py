@@ -64,6 +64,8 @@ class Registry(Generic[T]):
             PluginLoadError: The plugin fails to import, is not a class of this kind or was written
                 for another version of the plugin API.
         """
+        if not isinstance(name, str):
+            raise UnknownNameError(f"{name!r:.100} is not a name; give that of one {self._kind}")
         if name in self._registered:
             return self._registered[name]
         if name not in self._entry_points:
@@ -120,6 +122,8 @@ class Registry(Generic[T]):
             PluginLoadError: It is not a class of this kind, or was written for another version of
                 the plugin API.
         """
+        if not (isinstance(name, str) and name):
+            raise PluginLoadError(f"{name!r:.100} is not a name for a plugin; give a text")
         if name in self and self._registered.get(name) is not plugin:
             raise DuplicateNameError(
                 f"{self._kind} {name!r} exists already, from {self.provider(name)}; "

@@ -781,3 +781,10 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(ImageError, match="the folder cannot be read: Permission denied"):
         find_images([tmp_path])
+
+
+def test_paths_of_a_wrong_type_are_one_error_and_a_lone_one_is_taken(tmp_path: Path) -> None:
+    for paths in (None, 3, [None], [["a.png"]]):
+        with pytest.raises(ImageError, match="give a list of paths"):
+            find_images(paths)  # type: ignore[arg-type]
+    assert find_images(str(tmp_path / "a.png")) == [str(tmp_path / "a.png")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -99,3 +100,22 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_keyword_types_are_those_of_the_fields() -> None:
     hints = get_type_hints(SearchKeywords)
     assert hints == get_type_hints(SearchOptions)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), 1j, 10**400, b"x", ["x", None], [[]], np.array([1, 2]), np.array(1j), int, Path()],
+    ids=lambda value: f"{value!r:.20}",
+)
+@pytest.mark.parametrize(
+    "name",
+    [  # plugins are looked up by the pipeline, and truth is asked of `features`
+        field.name
+        for field in fields(StreamOptions)
+        if field.name not in ("actions", "detector", "features")
+    ],
+)
+def test_a_value_of_any_wrong_type_is_one_clear_error(name: str, value: object) -> None:
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(OptionError, match=name):
+        StreamOptions(**options)

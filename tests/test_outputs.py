@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -300,3 +301,9 @@ def test_every_refusal_is_an_error_of_ours(tmp_path: Path) -> None:
     with CsvTable(text, columns=()) as table:
         table.write(ImageResult("a.png"))
     assert text.getvalue().startswith("source,face,")  # an open stream is never refused
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.csv", ["a.csv"]])
+def test_a_path_of_a_wrong_type_is_refused(path: Any) -> None:
+    with pytest.raises(SinkError, match="not the path of a file"):
+        Outputs().file(path)

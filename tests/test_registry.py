@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,3 +184,12 @@ def test_a_plugin_that_is_listed_twice_is_one(
     (known,) = registry._entry_points["new"]
     registry._entry_points["new"].append(EntryPoint(known.name, known.value, known.group))
     assert registry.get("new").__name__ == "Counter"
+
+
+@pytest.mark.parametrize("name", [None, 3, ["a"], {}, b"emotion"])
+def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
+    registry = make_registry()
+    with pytest.raises(UnknownNameError, match="is not a name"):
+        registry.get(name)
+    with pytest.raises(PluginLoadError, match="is not a name"):
+        registry.register(name, dict)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from faceattr.errors import OptionError
 from faceattr.options import AUTO, Actions, StreamOptions
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline, uncertain_of
@@ -266,6 +267,7 @@ def play(live: LiveAnalysis, source: Source, sinks: Sequence[Sink] = ()) -> Resu
         PluginError: The detector or an analyzer fails.
     """
     options = live.options
+    require_sinks(sinks)
     with ExitStack() as stack:
         stack.enter_context(source)
         outputs = Outputs(inputs=source.paths, overwrite=True)  # sinks check what exists
@@ -287,6 +289,18 @@ def play(live: LiveAnalysis, source: Source, sinks: Sequence[Sink] = ()) -> Resu
             yield frame, faces
             if any(sink.done for sink in sinks):
                 return
+
+
+def require_sinks(sinks: Sequence[Sink]) -> None:
+    """Refuse what is not a sequence of sinks.
+
+    Raises:
+        OptionError: The message says what to give.
+    """
+    if not isinstance(sinks, Sequence) or not all(isinstance(one, Sink) for one in sinks):
+        raise OptionError(
+            f"sinks are {sinks!r:.100}; give a list of sinks: [JsonLinesSink('faces.jsonl')]"
+        )
 
 
 def hold(live: LiveAnalysis, frames: Iterable[Frame]) -> Results:

@@ -49,6 +49,7 @@ MAX_FPS = 1000.0  # that a file may have
 MAX_LIVE_FPS = 240.0  # above that, a camera states its clock, not its frame rate
 FEW_FRAMES, MANY_FRAMES = 3, 30  # to measure a frame rate, if few agree with the claim or not
 MAX_AHEAD = 100_000_000  # bytes of frames read ahead for that
+MAX_CAMERAS = 10_000  # OpenCV counts those of each of its backends from another hundred
 MAX_TIMESTAMP = 1e15  # s; rounding is coarser than a frame beyond
 TOLERANCE = 1e-6  # of a frame, so that rounding of timestamps does not cost one
 MAX_DAMAGED = 100  # frames in a row; after more of them a video is at its end
@@ -122,6 +123,8 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
             raise SourceError(f"{source} is not a source; give a camera's number, a path, …")
         case int() | Integral():  # NumPy's are of the second kind
             number = int(source)
+            if not 0 <= number < MAX_CAMERAS:  # which crash OpenCV
+                raise SourceError(f"{number} is not the number of a camera; the first one is 0")
             return LiveSource(partial(open_capture, number), name=f"camera {number}")
         case os.PathLike():
             return _open_path(os.fspath(source), fps)

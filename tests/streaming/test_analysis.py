@@ -407,3 +407,9 @@ def test_options_out_of_range_are_refused(options: dict[str, object], message: s
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mtcnn'"):
         LiveAnalysis(detector="mtcn")
+
+
+@pytest.mark.parametrize("sinks", [None, "a.csv", ["a.csv"], [None], 3])
+def test_what_is_not_a_list_of_sinks_is_refused(sinks: Any) -> None:
+    with pytest.raises(OptionError, match="give a list of sinks"):
+        list(play(LiveAnalysis([], detector="whole"), Pictures([]), sinks))

@@ -620,3 +620,9 @@ def test_the_files_of_a_playlist_are_inputs(tmp_path: Path) -> None:
     )
     names = {os.path.basename(path) for path in module._files_of(str(playlist))}
     assert names == {"list.m3u8", "segment.mp4", "init.mp4"}
+
+
+@pytest.mark.parametrize("number", [-1, 10_000, 2**31, 10**400])
+def test_a_number_that_no_camera_has_is_refused(number: int) -> None:
+    with pytest.raises(SourceError, match="not the number of a camera"):
+        open_source(number)
