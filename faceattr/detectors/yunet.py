@@ -22,7 +22,7 @@ from faceattr.networks.architectures.yunet import STRIDES
 from faceattr.networks.formats import npz
 from faceattr.types import BGRImage, Detection
 
-SMALLEST_FACE = 24.0  # pixels of a level; of smaller faces, it misses many
+SMALLEST_FACE = 34.0  # pixels of a level; it misses many smaller ones
 GOOD_SIZES = (40.0, 200.0)  # pixels of a level
 STEP = 2.0  # scale of a level relative to the next
 LAST_SIDE = 320.0  # pixels of the last level, so that all its faces have sizes the network knows
