@@ -131,7 +131,7 @@ def decode(output: NDArray[np.float32], height: int, width: int, threshold: floa
         threshold: Smallest score of a face.
     """
     lowest = _logit(threshold**2)  # of either probability, for the other is at most 1
-    rows = np.flatnonzero(output[:, :2].min(axis=1) >= lowest)
+    rows = np.flatnonzero((output[:, 0] >= lowest) & (output[:, 1] >= lowest))
     cells = output[rows].astype(np.float64)
     scores = np.sqrt(1 / ((1 + np.exp(-cells[:, 0])) * (1 + np.exp(-cells[:, 1]))))
     best = np.argsort(-scores, kind="stable")[:MAX_FACES]
