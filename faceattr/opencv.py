@@ -24,7 +24,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
 
 try:
     import cv2  # noqa: F401
-except ImportError as error:
+except Exception as error:  # of another processor, or damaged: not an ImportError always
     sys.excepthook = _print_one_line
     raise MissingDependencyError(
         f"OpenCV cannot be loaded: {error}. Install the system's libraries (on Debian and Ubuntu: "

@@ -56,10 +56,12 @@ def test_another_process_gives_the_same_table(
     assert faceattr_process("analyze", astronaut) == faceattr("analyze", astronaut)
 
 
+@pytest.mark.parametrize("error", ["ImportError", "OSError"])
 def test_opencv_that_cannot_load_is_one_line_that_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faceattr_process: Command
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faceattr_process: Command, error: str
 ) -> None:
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object')")
+    text = "libGL.so.1: cannot open shared object"
+    (tmp_path / "cv2.py").write_text(f"raise {error}({text!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for arguments in (["list"], ["--help"]):
         done = faceattr_process(*arguments)
