@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceattr.boxes import nms
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.detectors.buckets import bucket_size
-from faceattr.detectors.scales import levels, resize, scale_to
+from faceattr.detectors.scales import levels, make_levels, scale_to
 from faceattr.detectors.tiles import tiles
 from faceattr.engines.base import Compiled, Engine
 from faceattr.networks.architectures.yunet import STRIDES
@@ -78,9 +78,8 @@ class YunetFinder:
             last_side=LAST_SIDE,
             good_sizes=GOOD_SIZES,
         )
-        for index, level in enumerate(all_levels):
+        for index, (level, resized) in enumerate(make_levels(image, all_levels)):
             network = self._networks[min(index, NUM_NETWORKS - 1)]
-            resized = resize(image, level.scale)
             scale = np.divide(image.shape[1::-1], resized.shape[1::-1])  # sides were rounded
             for tile in tiles(resized.shape, TILE_SIDE):
                 for face in _search(tile.cut(resized), network, search.threshold):
