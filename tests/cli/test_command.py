@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,9 @@ def test_a_signal_ends_a_stream_with_whole_files(
     written = [json.loads(line) for line in lines.read_text().splitlines()]
     assert 5 <= len(written) < 3000
     assert status == 128 + number
-    assert stderr == f"faceattr: interrupted after {len(written)} frames\n"
+    message = re.fullmatch(r"faceattr: interrupted after (\d+) frames\n", stderr)
+    assert message is not None
+    assert int(message[1]) - len(written) in (0, 1)  # the signal may come between the two
     assert "(0 dropped); faces: 1; runs: emotion" in stdout
     assert abs(len(list(VideoFile(video))) - len(written)) <= 1
 
