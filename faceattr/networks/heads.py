@@ -31,7 +31,9 @@ class SoftmaxHead:
 
     def __call__(self, features: Features) -> NDArray[np.float32]:
         """Return (N, C) probabilities from (N, D) features."""
-        return softmax(features @ self.kernel + self.bias)
+        # row by row, as the last digits of a product of matrices depend on the number of rows
+        logits = np.matmul(features[:, None], self.kernel)[:, 0] + self.bias
+        return softmax(logits)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
