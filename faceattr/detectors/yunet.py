@@ -29,6 +29,7 @@ LAST_SIDE = 320.0  # pixels of the last level, so that all its faces have sizes 
 MAX_PIXELS = 1_000_000  # of the first level, if min_face is not given
 TILE_SIDE = 2048  # pixels; larger levels are searched in tiles, which takes less memory
 NUM_NETWORKS = 3  # an image of a million pixels has three levels
+MAX_PREPARED = 200  # layers: of the last three shapes; of more, they take hundreds of MB
 SIDE_BUCKETS = 8  # per power of two
 MAX_OVERLAP = 0.45  # IoU of two faces of one level
 MAX_FACES = 5000  # of one level
@@ -62,7 +63,7 @@ class YunetFinder:
 
     def __init__(self, engine: Engine) -> None:
         weights = resources.files("faceattr.assets").joinpath("yunet.npz").read_bytes()
-        network = npz.load(weights)
+        network = replace(npz.load(weights), max_prepared=MAX_PREPARED)
         self._networks = [
             engine.compile(replace(network, digest=f"{network.digest} {index}"))
             for index in range(NUM_NETWORKS)

@@ -20,14 +20,13 @@ from faceattr.engines.quiet import REINSTALL, compress_model_transformation
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
 from faceattr.errors import EngineError, FaceattrError
-from faceattr.networks.graph import Network
+from faceattr.networks.graph import MAX_PREPARED, Network
 from faceattr.options import Precision
 
 logger = logging.getLogger(__name__)
 
 CHANNELS = (1, 3)  # of an image
 FORMAT = 2  # version of the stored models; incremented when translations change
-MAX_PREPARED = 1000  # layers kept ready per network, one for each shape that it has met
 
 fork_guard = ForkGuard()
 
@@ -46,7 +45,8 @@ class OpenVinoEngine(Engine):
     def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         try:
-            return self._compile(_model(network, precision), precision, repr(network.name))
+            model = _model(network, precision)
+            return self._compile(model, precision, repr(network.name), network.max_prepared)
         except FaceattrError:
             raise
         except RuntimeError as error:  # all that OpenVINO raises
@@ -66,11 +66,13 @@ class OpenVinoEngine(Engine):
             raise EngineError(f"OpenVINO cannot read {path}: {_one_line(error)}") from error
         return _OnnxFunction(path.name, compiled, shape)
 
-    def _compile(self, model: ov.Model, precision: Precision, name: str) -> Compiled:
+    def _compile(
+        self, model: ov.Model, precision: Precision, name: str, max_prepared: int = MAX_PREPARED
+    ) -> Compiled:
         properties: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # a pinned thread waits while its core is busy
-            "CPU_RUNTIME_CACHE_CAPACITY": MAX_PREPARED,  # 5000 take GB after many images
+            "CPU_RUNTIME_CACHE_CAPACITY": max_prepared,
         }
         if precision == "f32":
             properties["INFERENCE_PRECISION_HINT"] = "f32"

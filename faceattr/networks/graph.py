@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
+MAX_PREPARED = 1000  # 5000 take GB after many images
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -47,6 +49,7 @@ class Network:
             caching.
         stored: Whether an engine may store the converted network on disk. Small networks are
             converted as fast as they are read.
+        max_prepared: Layers that an engine may keep ready, one for each shape that it has met.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Network:
     weights: Mapping[str, Sequence[Array]]
     digest: str | None = None
     stored: bool = True
+    max_prepared: int = MAX_PREPARED
 
     @property
     def identity(self) -> str | None:
