@@ -220,7 +220,7 @@ def test_inputs_that_are_no_paths_are_ignored(tmp_path: Path) -> None:
         (lambda path: path, "Is a directory"),
         (lambda path: path / "file" / "a", "Not a directory"),
         (lambda path: path / ("x" * 300), "File name too long"),
-        (lambda path: path / "a\0b", "null byte"),
+        (lambda path: path / "a\0b", "embedded null"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_known_at_once(

@@ -140,6 +140,9 @@ def test_a_forked_child_finds_the_same(astronaut: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.filterwarnings(  # lz4 closes the package's weights late: Python 3.13 says so
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 def test_the_package_finds_the_same(detector: LoadedDetector, pictures: Path) -> None:
     package = pytest.importorskip("mtcnn").MTCNN()
     for path in sorted(pictures.glob("*.jpg")):
