@@ -226,6 +226,6 @@ def _longer_side(bbox: BBox) -> float:
 
 def _clip(bbox: BBox, width: int, height: int) -> BBox | None:
     """Return the part of the box inside the image, None if there is none."""
-    x1, x2 = np.clip((bbox[0], bbox[2]), 0, width).tolist()
-    y1, y2 = np.clip((bbox[1], bbox[3]), 0, height).tolist()
+    x1, x2 = (min(max(float(x), 0.0), float(width)) for x in (bbox[0], bbox[2]))
+    y1, y2 = (min(max(float(y), 0.0), float(height)) for y in (bbox[1], bbox[3]))
     return (x1, y1, x2, y2) if x2 - x1 >= 1 and y2 - y1 >= 1 else None

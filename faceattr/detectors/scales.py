@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 
-from faceattr.types import BBox, BGRImage
+from faceattr.types import BGRImage
 
 MAX_PIXELS_ASKED = 32_000_000  # of a level, for however small a face; ssd takes 3 GB
 
@@ -26,9 +26,9 @@ class Level(NamedTuple):
     smallest: float
     largest: float
 
-    def reports(self, bbox: BBox) -> bool:
-        """Return whether this level reports faces of that size."""
-        return self.smallest <= max(bbox[2] - bbox[0], bbox[3] - bbox[1]) < self.largest
+    def reports(self, longer_side: Any) -> Any:
+        """Return whether this level reports a face of that size; of each, if an array is given."""
+        return (self.smallest <= longer_side) & (longer_side < self.largest)
 
 
 def scale_to(
@@ -53,6 +53,7 @@ def levels(
     *,
     step: float,
     last_side: float,
+    last_step: float = 1.0,
     good_sizes: tuple[float, float],
 ) -> list[Level]:
     """Return the levels that together find faces of all sizes, the finest first.
@@ -62,11 +63,12 @@ def levels(
         finest: Scale at which the smallest face is large enough.
         step: Scale of each level relative to the next.
         last_side: Longer side of the last level in pixels.
+        last_step: Smallest scale of the level before the last one relative to that.
         good_sizes: Smallest and largest box that the network finds well, in pixels of a level.
             The first level reports smaller boxes too, the last one larger boxes.
     """
     last = last_side / max(shape[:2])
-    count = max(0, math.ceil(math.log(finest / last, step)))
+    count = max(0, math.ceil(math.log(finest / (last * last_step), step)))
     scales = [*(finest / step**index for index in range(count)), last]
     smallest = [0.0, *(good_sizes[0] / scale for scale in scales[1:])]
     largest = [*(good_sizes[1] / scale for scale in scales[:-1]), math.inf]

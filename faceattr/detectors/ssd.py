@@ -76,7 +76,7 @@ class _SsdFinder:
             for row in self._network(_pad(resize(image, level.scale))):
                 x1, y1, x2, y2 = (row[1:] / level.scale).tolist()
                 is_box = x1 < x2 and y1 < y2  # rows that hold no detection are all zero
-                if is_box and level.reports((x1, y1, x2, y2)):
+                if is_box and level.reports(max(x2 - x1, y2 - y1)):
                     found.append(Detection((x1, y1, x2, y2), float(row[0])))
         return found
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceattr.types import BGRImage, Detection
 
@@ -29,9 +30,10 @@ class Span(NamedTuple):
     low: float
     high: float
 
-    def reports(self, start: float, end: float) -> bool:
-        """Return whether this tile reports a face that extends from start to end."""
-        return self.low <= (start + end) / 2 <= self.high
+    def reports(self, start: Any, end: Any) -> Any:
+        """Return whether this tile reports a face from start to end; of each, if arrays are."""
+        center = (start + end) / 2
+        return (self.low <= center) & (center <= self.high)
 
 
 class Tile(NamedTuple):
@@ -44,15 +46,25 @@ class Tile(NamedTuple):
         """Return the part of the image."""
         return image[self.rows.start : self.rows.end, self.columns.start : self.columns.end]
 
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Its left upper pixel, x and y."""
+        return self.columns.start, self.rows.start
+
+    def reports(self, boxes: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return for each of (N, 4) boxes of the image whether no edge may cut through it."""
+        x1, y1, x2, y2 = boxes.T
+        reported: NDArray[np.bool_] = self.columns.reports(x1, x2) & self.rows.reports(y1, y2)
+        return reported
+
     def place(self, detection: Detection) -> Detection | None:
         """Return a detection in pixels of the image; None if an edge may cut through the face."""
-        corner = (self.columns.start, self.rows.start)
-        x1, y1, x2, y2 = np.add(detection.bbox, corner * 2).tolist()
+        x1, y1, x2, y2 = np.add(detection.bbox, self.corner * 2).tolist()
         if not (self.columns.reports(x1, x2) and self.rows.reports(y1, y2)):
             return None
         landmarks = detection.landmarks
         if landmarks is not None:
-            landmarks = landmarks + np.array(corner, np.float32)
+            landmarks = landmarks + np.array(self.corner, np.float32)
         return replace(detection, bbox=(x1, y1, x2, y2), landmarks=landmarks)
 
 

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.boxes import nms
+from faceattr.boxes import BLOCK, iou, nms
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.detectors.buckets import bucket_size
-from faceattr.detectors.scales import levels, make_levels, scale_to
-from faceattr.detectors.tiles import tiles
+from faceattr.detectors.scales import Level, levels, make_levels, scale_to
+from faceattr.detectors.tiles import Tile, tiles
 from faceattr.engines.base import Compiled, Engine
 from faceattr.networks.architectures.yunet import STRIDES
 from faceattr.networks.formats import npz
 from faceattr.types import BGRImage, Detection
 
 SMALLEST_FACE = 34.0  # pixels of a level; it misses many smaller ones
-GOOD_SIZES = (40.0, 200.0)  # pixels of a level
+GOOD_SIZES = (40.0, 160.0)  # pixels of a level
 STEP = 2.0  # scale of a level relative to the next
-LAST_SIDE = 320.0  # pixels of the last level, so that all its faces have sizes the network knows
+LAST_STEP = 2**0.5  # scale of the level before the last one relative to that, at least
+LAST_SIDE = 250.0  # pixels of the last level, so that all its faces have sizes the network knows
 MAX_PIXELS = 1_000_000  # of the first level, if min_face is not given
 TILE_SIDE = 2048  # pixels; larger levels are searched in tiles, which takes less memory
-NUM_NETWORKS = 3  # an image of a million pixels has three levels
+SHEET_SIDE = 1024  # pixels; smaller levels but the first are searched together
 MAX_PREPARED = 200  # layers: of the last three shapes; of more, they take hundreds of MB
 SIDE_BUCKETS = 8  # per power of two
-MAX_OVERLAP = 0.45  # IoU of two faces of one level
-MAX_FACES = 5000  # of one level
+COARSEST = STRIDES[-1]
+GAP = COARSEST  # pixels between two images on a sheet
+MAX_OVERLAP = 0.45  # IoU of two faces
+SAME_FACE = 0.6  # IoU of a face with its duplicates
+SIMILAR_SCORE = 0.5  # of a duplicate that counts, as a share of the face's
+MAX_FACES = 5000  # of one sheet, and its duplicates
 
 
 class YunetDetector(Detector):
@@ -52,10 +56,10 @@ class YunetDetector(Detector):
 
 
 class YunetFinder:
-    """The network, compiled once for each of the first levels.
+    """The network, compiled once for the first level and once for the sheet of the others.
 
-    Images of one size then meet networks that are prepared for the shapes of their levels; to
-    change from shape to shape takes half as long as to search a small image.
+    Images of one size then meet networks that are prepared for their shapes; to change from shape
+    to shape takes half as long as to search a small image.
 
     Args:
         engine: Runs the networks.
@@ -64,57 +68,148 @@ class YunetFinder:
     def __init__(self, engine: Engine) -> None:
         weights = resources.files("faceattr.assets").joinpath("yunet.npz").read_bytes()
         network = replace(npz.load(weights), max_prepared=MAX_PREPARED)
-        self._networks = [
-            engine.compile(replace(network, digest=f"{network.digest} {index}"))
-            for index in range(NUM_NETWORKS)
-        ]
+        self._first, self._others = (
+            engine.compile(replace(network, digest=f"{network.digest} {use}"))
+            for use in ("first", "others")
+        )
 
     def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
         """Return the faces of an image, as `Finder` says."""
-        found = []
-        all_levels = levels(
-            image.shape,
-            _finest_scale(image.shape, search.min_face),
-            step=STEP,
-            last_side=LAST_SIDE,
-            good_sizes=GOOD_SIZES,
+        alone, together = [], []
+        for part in _parts(image, _finest_scale(image.shape, search.min_face)):
+            is_small = max(part.pixels.shape) <= SHEET_SIDE
+            (together if is_small and part.level.smallest > 0 else alone).append(part)
+        lowest = search.threshold * SIMILAR_SCORE
+        found = [_search([part], self._first, lowest) for part in alone]
+        if together:
+            found.append(_search(together, self._others, lowest))
+        faces = merge_duplicates(join(found), search.threshold)
+        rows = zip(
+            faces.boxes.tolist(),
+            faces.scores.tolist(),
+            faces.landmarks.astype(np.float32),
+            strict=True,
         )
-        for index, (level, resized) in enumerate(make_levels(image, all_levels)):
-            network = self._networks[min(index, NUM_NETWORKS - 1)]
-            scale = np.divide(image.shape[1::-1], resized.shape[1::-1])  # sides were rounded
-            for tile in tiles(resized.shape, TILE_SIDE):
-                for face in _search(tile.cut(resized), network, search.threshold):
-                    if (placed := tile.place(face)) is None:
-                        continue
-                    bbox = tuple((np.reshape(placed.bbox, (2, 2)) * scale).ravel().tolist())
-                    if level.reports(bbox):
-                        landmarks = (placed.landmarks * scale).astype(np.float32)
-                        found.append(Detection(bbox, face.confidence, landmarks))
-        return found
+        return [Detection(tuple(box), score, landmarks) for box, score, landmarks in rows]
 
 
-def _search(image: BGRImage, network: Compiled, threshold: float) -> Iterator[Detection]:
-    """Yield the distinct faces of sizes that the network knows."""
-    padded = _pad(image)
-    height, width = padded.shape[:2]
-    faces = decode(network(padded[None])[0], height, width, threshold)
-    for row in nms(faces.boxes, faces.scores, MAX_OVERLAP):
-        bbox = tuple(faces.boxes[row].tolist())
-        yield Detection(bbox, float(faces.scores[row]), faces.landmarks[row])
+class Part(NamedTuple):
+    """A tile of a level of the image.
+
+    Attributes:
+        level: The level.
+        scale: Pixels of the image per pixel of the level, x and y.
+        tile: The tile of the level.
+        pixels: What is on it.
+    """
+
+    level: Level
+    scale: NDArray[np.float64]
+    tile: Tile
+    pixels: BGRImage
 
 
 class Faces(NamedTuple):
-    """Faces of one level.
+    """Faces of one image, level or sheet.
 
     Attributes:
-        boxes: (N, 4) x1, y1, x2, y2 in pixels.
+        points: (N, 7, 2) pixels: two corners of the box, left upper and right lower, and five
+            landmarks.
         scores: (N,) in [0, 1].
-        landmarks: (N, 5, 2) in pixels.
     """
 
-    boxes: NDArray[np.float64]
+    points: NDArray[np.float64]
     scores: NDArray[np.float64]
-    landmarks: NDArray[np.float32]
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """(N, 4) x1, y1, x2, y2 in pixels."""
+        return self.points[:, :2].reshape(-1, 4)
+
+    @property
+    def landmarks(self) -> NDArray[np.float64]:
+        """(N, 5, 2) pixels."""
+        return self.points[:, 2:]
+
+    def at(self, rows: NDArray[Any]) -> Faces:
+        """Return some of the faces."""
+        return Faces(self.points[rows], self.scores[rows])
+
+
+def join(groups: Iterable[Faces]) -> Faces:
+    """Return the faces of all groups."""
+    points, scores = zip(*groups, strict=True)
+    return Faces(np.concatenate(points), np.concatenate(scores))
+
+
+def _parts(image: BGRImage, finest: float) -> Iterator[Part]:
+    all_levels = levels(
+        image.shape,
+        finest,
+        step=STEP,
+        last_side=LAST_SIDE,
+        last_step=LAST_STEP,
+        good_sizes=GOOD_SIZES,
+    )
+    for level, resized in make_levels(image, all_levels):
+        scale = np.divide(image.shape[1::-1], resized.shape[1::-1])  # sides were rounded
+        for tile in tiles(resized.shape, TILE_SIDE):
+            yield Part(level, scale, tile, tile.cut(resized))
+
+
+def _search(parts: Sequence[Part], network: Compiled, threshold: float) -> Faces:
+    """Return the faces that the parts report, in pixels of the image, each once per part."""
+    sheet, corners = lay_out([part.pixels for part in parts])
+    found = decode(network(sheet[None])[0], *sheet.shape[:2], threshold * SIMILAR_SCORE)
+    faces = merge_duplicates(found, threshold)
+    centers = faces.points[:, :2].mean(axis=1)
+    placed = []
+    for part, corner in zip(parts, corners, strict=True):
+        half = np.divide(part.pixels.shape[1::-1], 2)
+        on_part = (abs(centers - corner - half) <= half + GAP / 2).all(axis=1)
+        placed.append(_place(faces.at(on_part), part, np.subtract(part.tile.corner, corner)))
+    return join(placed)
+
+
+def _place(faces: Faces, part: Part, shift: NDArray[np.int_]) -> Faces:
+    """Return those of a part's faces which it reports, in pixels of the image.
+
+    Args:
+        faces: Faces of the sheet whose centers lie on the part.
+        part: The part.
+        shift: From pixels of the sheet to those of the level.
+    """
+    on_level = faces._replace(points=faces.points + shift)
+    on_image = faces._replace(points=on_level.points * part.scale)
+    sides = (on_image.points[:, 1] - on_image.points[:, 0]).max(axis=1, initial=0)
+    return on_image.at(part.tile.reports(on_level.boxes) & part.level.reports(sides))
+
+
+def merge_duplicates(faces: Faces, threshold: float) -> Faces:
+    """Return each face once, placed where the mean of its duplicates is.
+
+    The mean is steadier than any of them, and closer to the truth. A duplicate counts by the square
+    of its score, and only if that is similar: so a face is the same at every threshold.
+
+    Args:
+        faces: With all duplicates of the faces to return.
+        threshold: Smallest score of these.
+
+    Reference: Gidaris and Komodakis, Object detection via a multi-region and semantic
+    segmentation-aware CNN model, ICCV 2015 (box voting).
+    """
+    boxes, scores = faces.boxes, faces.scores
+    kept = nms(boxes, scores, MAX_OVERLAP)
+    kept = kept[scores[kept] >= threshold]
+    points = np.empty((len(kept), *faces.points.shape[1:]))
+    for start in range(0, len(kept), BLOCK):
+        rows = kept[start : start + BLOCK]
+        alike = iou(boxes[rows], boxes) >= SAME_FACE
+        alike &= scores >= SIMILAR_SCORE * scores[rows, None]
+        weights = alike * scores**2
+        weights /= weights.sum(axis=1, keepdims=True)
+        points[start : start + BLOCK] = np.tensordot(weights, faces.points, axes=1)
+    return Faces(points, scores[kept])
 
 
 def decode(output: NDArray[np.float32], height: int, width: int, threshold: float) -> Faces:
@@ -145,9 +240,9 @@ def decode(output: NDArray[np.float32], height: int, width: int, threshold: floa
     y, x = np.divmod(rows - starts[maps], width // strides[:, 0])
     corners = np.stack([x, y], axis=1)
     centers, sizes = corners + cells[:, 2:4], np.exp(cells[:, 4:6])
-    boxes = np.hstack([centers - sizes / 2, centers + sizes / 2]) * strides
-    landmarks = (cells[:, 6:].reshape(-1, 5, 2) + corners[:, None]) * strides[:, None]
-    return Faces(boxes, scores, landmarks.astype(np.float32))
+    landmarks = cells[:, 6:].reshape(-1, 5, 2) + corners[:, None]
+    box = np.stack([centers - sizes / 2, centers + sizes / 2], axis=1)
+    return Faces(np.concatenate([box, landmarks], axis=1) * strides[:, None], scores)
 
 
 def _logit(probability: float) -> float:
@@ -164,11 +259,32 @@ def _finest_scale(shape: tuple[int, ...], min_face: float | None) -> float:
     return float(min(1.0, (MAX_PIXELS / (height * width)) ** 0.5))
 
 
-def _pad(image: BGRImage) -> BGRImage:
-    """Add black rows and columns, so that the network meets few sizes, multiples of its stride."""
-    coarsest = STRIDES[-1]
-    below, right = (
-        bucket_size(math.ceil(side / coarsest), SIDE_BUCKETS) * coarsest - side
-        for side in image.shape[:2]
+def lay_out(images: Sequence[BGRImage]) -> tuple[BGRImage, list[tuple[int, int]]]:
+    """Return a black sheet with all images, and where the left upper corner of each is, x and y.
+
+    The first is at the left, the others in a column beside it. Sheets have few sizes, multiples of
+    the network's coarsest stride, and so have the corners: no cell sees the middle of two images.
+    """
+    first, *others = images
+    corners = [(0, 0)]
+    x, y = _in_strides(first.shape[1] + GAP), 0
+    for image in others:
+        corners.append((x, y))
+        y += _in_strides(image.shape[0] + GAP)
+    ends = [
+        np.add(corner, image.shape[1::-1]) for corner, image in zip(corners, images, strict=True)
+    ]
+    width, height = (
+        bucket_size(math.ceil(side / COARSEST), SIDE_BUCKETS) * COARSEST
+        for side in np.max(ends, axis=0).tolist()
     )
-    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    if first.shape[:2] == (height, width):
+        return first, corners
+    sheet = np.zeros((height, width, 3), np.uint8)
+    for (x, y), image in zip(corners, images, strict=True):
+        sheet[y : y + image.shape[0], x : x + image.shape[1]] = image
+    return sheet, corners
+
+
+def _in_strides(length: int) -> int:
+    return length + -length % COARSEST

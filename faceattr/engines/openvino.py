@@ -190,6 +190,7 @@ class _ThreadSafe:
 
     def __init__(self, model: ov.CompiledModel, name: str) -> None:
         self._model = model
+        self._dtype = model.input().element_type.to_dtype()
         self._name = name
         self._local = threading.local()
 
@@ -210,7 +211,9 @@ class _ThreadSafe:
                 if not hasattr(self._local, "request"):
                     self._local.request = self._model.create_infer_request()
                 request: ov.InferRequest = self._local.request
-                request.infer([np.ascontiguousarray(batch, np.float32)], share_inputs=True)
+                array = np.ascontiguousarray(batch, self._dtype)
+                request.set_input_tensor(ov.Tensor(array, shared_memory=True))
+                request.infer()
             except RuntimeError as error:
                 raise EngineError(
                     f"OpenVINO cannot run {self._name} on {_words(batch.shape)} numbers: "

@@ -21,7 +21,7 @@ TO_CHANNELS_LAST = np.array([0, 2, 3, 1])
 
 
 def translate(network: Network) -> ov.Model:
-    """Return the network as an OpenVINO model from (N, H, W, C) float32 to float32.
+    """Return the network as an OpenVINO model from (N, H, W, C) to float32.
 
     Inside the model, images are (N, C, H, W), as OpenVINO prefers.
 
@@ -32,8 +32,10 @@ def translate(network: Network) -> ov.Model:
     first, *layers = network.layers
     if first.kind != "InputLayer" or "shape" not in first.config or not layers:
         raise EngineError(f"{network.name!r} has to begin with an InputLayer of a known shape")
-    batch = ops.parameter([-1, *(size or -1 for size in first.config["shape"])], np.float32)
-    nodes = {first.name: ops.transpose(batch, TO_CHANNELS_FIRST) if _rank(batch) == 4 else batch}
+    dtype = np.dtype(first.config.get("dtype", "float32"))
+    batch = ops.parameter([-1, *(size or -1 for size in first.config["shape"])], dtype)
+    image = ops.transpose(batch, TO_CHANNELS_FIRST) if _rank(batch) == 4 else batch
+    nodes = {first.name: ops.convert(image, "f32") if dtype != np.float32 else image}
     for layer in layers:
         nodes[layer.name] = _translate(layer, nodes, network)
     output = nodes[layers[-1].name]

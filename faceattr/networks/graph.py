@@ -43,7 +43,8 @@ class Network:
     Attributes:
         name: Name of the network in messages.
         layers: The layers in topological order. The first is the ``InputLayer``, with its
-            ``shape`` (H, W, C); the last gives the output.
+            ``shape`` (H, W, C), and ``dtype`` if it is another than float32; the last gives the
+            output.
         weights: Layer name to the arrays of that layer, in Keras's order.
         digest: Unique key of the weights, for example the SHA-256 of their file; None disables
             caching.

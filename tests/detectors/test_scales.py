@@ -32,9 +32,17 @@ def test_levels_share_all_sizes_of_faces() -> None:
     )
     assert [level.scale for level in found] == [2.0, 0.5]
     assert (first.smallest, last.largest) == (0, math.inf)
-    assert last.reports((0, 0, 61, 61))
-    assert not last.reports((0, 0, 59, 59))
-    assert first.reports((0, 0, 59, 59))
+    assert last.reports(61)
+    assert not last.reports(59)
+    assert first.reports(np.array([59, 61, 401])).tolist() == [True, True, False]
+
+
+def test_the_last_level_is_not_made_of_one_that_is_hardly_larger() -> None:
+    for last_side, scales in ((320, [1, 0.5]), (240, [1, 0.375]), (160, [1, 0.5, 0.25])):
+        found = levels(
+            (480, 640), 1.0, step=2.0, last_side=last_side, last_step=1.5, good_sizes=(40, 160)
+        )
+        assert [level.scale for level in found] == scales
 
 
 def test_a_level_has_a_px_at_least() -> None:

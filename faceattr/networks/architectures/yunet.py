@@ -16,13 +16,13 @@ NUM_OUTPUTS = 16
 
 
 def yunet() -> tuple[Layer, ...]:
-    """Return the graph from (N, H, W, 3) BGR images to (N, cells, 16).
+    """Return the graph from (N, H, W, 3) BGR uint8 images to (N, cells, 16).
 
     Height and width must be multiples of 32. The cells are those of stride 8 row by row, then
     those of stride 16, then those of stride 32.
     """
     layers = [
-        Layer("InputLayer", "input", {"shape": (None, None, 3)}),
+        Layer("InputLayer", "input", {"shape": (None, None, 3), "dtype": "uint8"}),
         Layer("ZeroPadding2D", "pad", {"padding": ((1, 1), (1, 1))}, ("input",)),
         Layer(
             "Conv2D",
