@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError
+from faceattr.images import ImageSource, load_image
 from faceattr.types import (
     BBox,
     BGRImage,
@@ -35,6 +37,7 @@ MEAN_FACE = np.array(
 """(5, 2) where the landmarks of an upright face lie in its box, as shares of its sides."""
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class CropSpec:
     """The form of face crop that a model was trained on.
@@ -81,20 +84,21 @@ class CropSpec:
         return 1 if self.color == "gray" else 3
 
 
-def crop_faces(image: BGRImage, faces: Sequence[Located], spec: CropSpec) -> Crops:
+@explained
+def crop_faces(image: ImageSource, faces: Sequence[Located], spec: CropSpec) -> Crops:
     """Cut each face out of the image in the form that a model expects.
 
     What lies outside the image repeats its border.
 
     Args:
-        image: (H, W, 3) BGR uint8.
+        image: As in `load_image`.
         faces: Detections or faces in that image.
         spec: Form of the crops.
 
     Returns:
         (N, H, W, C) uint8, in the order of ``faces``.
     """
-    return crop_batch([image], [faces], spec).crops
+    return crop_batch([load_image(image)], [faces], spec).crops
 
 
 def crop_batch(

@@ -9,8 +9,9 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.fonts import Letters, render
-from faceattr.images import printable
+from faceattr.images import ImageSource, load_image, printable
 from faceattr.types import BGRImage, Face
 
 Color: TypeAlias = tuple[int, int, int]
@@ -35,13 +36,21 @@ TEXT_COLOR = (255, 255, 255)
 FAINT_COLOR = (170, 170, 170)
 
 
-def draw_faces(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
+@explained
+def draw_faces(image: ImageSource, faces: Sequence[Face]) -> BGRImage:
     """Return a copy of the image with each face's box, landmarks and attributes.
 
     The text is large enough to read where the whole image is seen, and stays inside it. Each
     track has a color and a number. Beside a frozen attribute, its seconds are counted down.
+
+    Args:
+        image: As in `load_image`.
+        faces: Faces of that image.
+
+    Raises:
+        ImageError: The image cannot be read.
     """
-    drawn = image.copy()
+    drawn = load_image(image).copy()
     for face in faces:
         _draw_box(drawn, face)
     for face in faces:  # text last, so that no box crosses it

@@ -68,9 +68,14 @@ def describe_unknown(kind: str, name: str, known: Sequence[str]) -> str:
 
 @contextmanager
 def blaming(name: str) -> Iterator[None]:
-    """Turn any error of a plugin that is not ours into a `PluginError` that names the plugin."""
+    """Turn an error of a plugin into a `PluginError` that names the plugin.
+
+    Ours stay as they are, except for those about arguments that the plugin gave.
+    """
     try:
         yield
+    except OptionError as error:
+        raise PluginError(f"{name} failed: {error}") from error
     except FaceattrError:
         raise
     except (Exception, SystemExit) as error:  # a plugin may fail in any way

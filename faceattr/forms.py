@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError
 from faceattr.types import Attribute, Classification, Descriptor, Estimate
 
@@ -45,13 +46,19 @@ class Labels:
             raise OptionError(f"labels are {names!r}; name each of them once")
         object.__setattr__(self, "names", tuple(listed))
 
+    @explained
     def classify(self, scores: Sequence[float] | NDArray[np.floating]) -> Classification:
         """Return a classification with these labels.
 
         Args:
             scores: Probability of each label, in their order.
+
+        Raises:
+            OptionError: There are more or fewer of them than labels.
         """
         values = scores.tolist() if isinstance(scores, np.ndarray) else scores
+        if len(values) != len(self.names):
+            raise OptionError(f"{len(values)} scores for the {len(self.names)} labels {self}")
         return Classification(dict(zip(self.names, values, strict=True)))
 
     def columns(self, name: str) -> tuple[str, ...]:
@@ -95,6 +102,7 @@ class Unit:
         if not (isinstance(self.name, str) and self.name):
             raise OptionError(f"unit is {self.name!r}; it must be a non-empty string")
 
+    @explained
     def estimate(self, value: float, std: float | None = None) -> Estimate:
         """Return an estimate in this unit."""
         return Estimate(float(value), self.name, None if std is None else float(std))

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
 from faceattr.errors import ImageError
 from faceattr.headers import detect_format, read_header, without_animation
 from faceattr.types import BGRImage
@@ -56,6 +57,7 @@ _LONGEST_NAME = 4096  # characters; no file has a longer path
 _CHUNK = 65_536  # bytes
 
 
+@explained
 def load_image(
     source: ImageSource,
     *,
@@ -173,6 +175,7 @@ def _is_pil(source: object) -> TypeGuard[Image]:
 # Folders
 
 
+@explained
 def find_images(
     paths: Iterable[str | os.PathLike[str]],
     *,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_args
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError
 from faceattr.labels import Groups, LabelChoice, to_groups
 
@@ -72,6 +73,7 @@ class SearchKeywords(TypedDict, total=False):
     tile_size: int | None
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """Which faces a detector reports.
@@ -114,6 +116,7 @@ class SearchOptions:
         _check_integer("max_faces", self.max_faces, low=1)
         _check_integer("tile_size", self.tile_size, low=SMALLEST_TILE)
 
+    @explained
     def over(self, defaults: SearchOptions) -> SearchOptions:
         """Return these options, with the given ones in place of those that are None."""
         return SearchOptions(
@@ -136,6 +139,7 @@ class PipelineKeywords(SearchKeywords, total=False):
     features: bool
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class PipelineOptions(SearchOptions):
     """What to find and read on images, and how; also the options of `SearchOptions`.
@@ -211,6 +215,7 @@ class PipelineOptions(SearchOptions):
             raise OptionError(f"engine is {self.engine!r:.100}; give the name of an engine")
         _check_integer("threads", self.threads, low=1)
         _check_number("min_confidence", self.min_confidence, low=0, high=1)
+        _set(self, "features", bool(self.features))
 
     @property
     def groups(self) -> Groups:
@@ -242,6 +247,7 @@ class StreamKeywords(PipelineKeywords, total=False):
     max_fps: float | None
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class StreamOptions(PipelineOptions):
     """What to read on streams, and how often; also the options of `PipelineOptions`.

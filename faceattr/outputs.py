@@ -13,15 +13,17 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError, SinkError
 from faceattr.images import printable
 
-AnyPath: TypeAlias = "str | os.PathLike[str]"
+AnyPath: TypeAlias = str | os.PathLike[str]
 
 PART_PREFIX = ".faceattr-"  # of the names of unfinished files
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/")  # not files, even if redirected to one
 
 
+@explained
 class Outputs:
     """The files that one run writes, each claimed before the run reads its first input.
 
@@ -81,6 +83,7 @@ class Outputs:
         self._outputs |= claimed
         return OutputFile(path, is_special=is_special, exists=exists)
 
+    @explained
     def folder(self, path: AnyPath) -> OutputFolder:
         """Return a folder for files with names of their own; it is made if need be.
 

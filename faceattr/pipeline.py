@@ -14,6 +14,7 @@ from faceattr.analyzers import analyzers as registered_analyzers
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.declaration import check_declaration, columns_of, outputs_of
 from faceattr.analyzers.loaded import LoadedAnalyzer
+from faceattr.arguments import explained
 from faceattr.detectors import detectors as registered_detectors
 from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.detectors.landmarks import LandmarkFinder
@@ -72,6 +73,7 @@ class Pipeline:
         self._set_up(PipelineOptions(actions=actions, **options))
 
     @classmethod
+    @explained
     def from_options(cls, options: PipelineOptions) -> Self:
         """Return a pipeline with these options."""
         pipeline = cls.__new__(cls)
@@ -142,6 +144,7 @@ class Pipeline:
         """
         return self._analyze([load_image(image)])[0]
 
+    @explained
     def analyze_crops(self, images: Iterable[ImageSource]) -> list[dict[str, Attribute]]:
         """Return the attributes of images that are face crops already, without detection.
 
@@ -157,6 +160,7 @@ class Pipeline:
         )
         return [reading.attributes for reading in readings]
 
+    @explained
     def read_crops(self, crops: Mapping[CropSpec, CropBatch]) -> list[dict[str, Attribute]]:
         """Return the attributes of faces that were cut out elsewhere.
 
@@ -178,6 +182,7 @@ class Pipeline:
         """Name of each attribute that is read, to its analyzer's `refresh` in seconds."""
         return {analyzer.attribute: analyzer.refresh for analyzer in self._analyzers}
 
+    @explained
     def read(
         self,
         image: ImageSource,

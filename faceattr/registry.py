@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from faceattr.arguments import explained
 from faceattr.errors import (
     DuplicateNameError,
     FaceattrError,
@@ -100,6 +101,7 @@ class Registry(Generic[T]):
                 f"{type(error).__name__}: {error}"
             ) from error
 
+    @explained
     def matching(self, pattern: str) -> list[str]:
         """Return the names that fit a pattern with ``*`` and ``?``, sorted."""
         return [name for name in self if fnmatchcase(name, pattern)]
@@ -132,10 +134,17 @@ class Registry(Generic[T]):
         self._check(plugin, f"{self._kind} {name!r}")
         self._registered[name] = plugin
 
+    @explained
     def provider(self, name: str) -> str:
-        """Return the package that provides the name, with its version if it has one."""
+        """Return the package that provides the name, with its version if it has one.
+
+        Raises:
+            UnknownNameError: Nothing has that name.
+        """
         if name in self._registered:
             return self._registered[name].__module__
+        if name not in self._entry_points:
+            raise UnknownNameError(describe_unknown(self._kind, name, list(self)))
         return _provider(self._entry_points[name][0])
 
     @cached_property

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
 
+from faceattr.arguments import explained
 from faceattr.drawing import draw_faces
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import Labels, Output, Unit, Vector, to_cells
@@ -494,6 +495,7 @@ class _Stream:
         pass
 
 
+@explained
 def to_json(results: Iterable[ImageResult]) -> str:
     """Return a JSON list with one object per image.
 
@@ -526,6 +528,7 @@ def dump_json(value: object, *, indent: int | None = None, ascii_only: bool = Fa
         ) from error
 
 
+@explained
 def write_csv(results: Iterable[ImageResult], file: IO[str], *, columns: Sequence[str]) -> None:
     """Write one row per face, and one per image that met an error or has no face.
 

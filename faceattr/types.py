@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError, PluginError, UnknownNameError, describe_unknown
 
 BGRImage: TypeAlias = NDArray[np.uint8]
@@ -45,6 +46,7 @@ class Frame:
     timestamp: float
 
 
+@runtime_checkable
 class Located(Protocol):
     """What alignment needs to know about a face; `Detection` and `Face` have both."""
 
@@ -171,6 +173,7 @@ class Classification:
         """Probability of the most probable label, in [0, 1]."""
         return max(self.scores.values())
 
+    @explained
     def is_certain(self, threshold: float) -> bool:
         """Return whether the confidence is at least the threshold, in [0, 1]."""
         return self.confidence >= threshold
@@ -271,6 +274,7 @@ class Face:
     uncertain: frozenset[str] = frozenset()
     features: Mapping[str, Features] = field(default_factory=dict, compare=False, repr=False)
 
+    @explained
     def classification(self, name: str) -> Classification:
         """Return the attribute of that name, which is a classification.
 
@@ -280,6 +284,7 @@ class Face:
         """
         return _in_form(self.attributes, name, Classification)
 
+    @explained
     def estimate(self, name: str) -> Estimate:
         """Return the attribute of that name, which is an estimate.
 
@@ -289,6 +294,7 @@ class Face:
         """
         return _in_form(self.attributes, name, Estimate)
 
+    @explained
     def descriptor(self, name: str) -> Descriptor:
         """Return the attribute of that name, which is a descriptor.
 
@@ -298,9 +304,16 @@ class Face:
         """
         return _in_form(self.attributes, name, Descriptor)
 
+    @explained
     def text(self, name: str) -> str:
-        """Return an attribute in words: ``"happy 93%"``, ``"31 years"`` or ``"uncertain"``."""
-        return UNCERTAIN if name in self.uncertain else str(self.attributes[name])
+        """Return an attribute in words: ``"happy 93%"``, ``"31 years"`` or ``"uncertain"``.
+
+        Raises:
+            UnknownNameError: It was not read.
+        """
+        if name in self.uncertain:
+            return UNCERTAIN
+        return str(_named(self.attributes, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face in JSON's own types; the label of an uncertain attribute is None."""
@@ -323,10 +336,14 @@ class Face:
 
 
 def _in_form(attributes: Mapping[str, Attribute], name: str, form: type[Form]) -> Form:
-    if name not in attributes:
-        raise UnknownNameError(describe_unknown("attribute", name, list(attributes)))
-    attribute = attributes[name]
+    attribute = _named(attributes, name)
     if not isinstance(attribute, form):
         own = type(attribute).__name__
         raise OptionError(f"{name!r} is not a {form.__name__}; call face.{own.lower()}({name!r})")
     return attribute
+
+
+def _named(attributes: Mapping[str, Attribute], name: str) -> Attribute:
+    if name not in attributes:
+        raise UnknownNameError(describe_unknown("attribute", name, list(attributes)))
+    return attributes[name]

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.deepface.crops import Extraction, to_color
 from faceattr.deepface.detection import BACKENDS, DETECTORS, LIVE_DETECTORS, load_detector
 from faceattr.deepface.results import ACTIONS, check_actions, describe, reader_of
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@explained
 def analyze(
     img_path: ImageSource | list[ImageSource],
     actions: str | Sequence[str] = ("emotion", "age", "gender", "race"),
@@ -70,6 +72,7 @@ def analyze(
     return describe(extraction.cut_faces(img_path), wanted)
 
 
+@explained
 def extract_faces(
     img_path: ImageSource,
     detector_backend: str = "opencv",
@@ -116,6 +119,7 @@ def extract_faces(
     ]
 
 
+@explained
 def build_model(model_name: str, task: str = "facial_recognition") -> None:
     """Load what the first call of `analyze` would have to load.
 

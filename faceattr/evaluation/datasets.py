@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError, describe_unknown
 from faceattr.images import ImageSource, find_images
 from faceattr.labels import EMOTIONS, GENDERS
@@ -51,7 +53,10 @@ class LabelledSet:
         return len(self.pictures)
 
 
-def load_labelled_set(path: Path, *, attribute: str, split: str | None = None) -> LabelledSet:
+@explained
+def load_labelled_set(
+    path: str | os.PathLike[str], *, attribute: str, split: str | None = None
+) -> LabelledSet:
     """Return the images of a file or folder with their ground truth for one attribute.
 
     Supported are a folder with one folder of images per label; a folder of images named as in
@@ -68,6 +73,7 @@ def load_labelled_set(path: Path, *, attribute: str, split: str | None = None) -
         OptionError: It is none of these, or it has no such attribute or split.
         ImageError: The folder has no images.
     """
+    path = Path(path)
     if path.is_dir():
         return _read_folder(path, attribute, split)
     if not path.is_file():
@@ -80,6 +86,7 @@ def load_labelled_set(path: Path, *, attribute: str, split: str | None = None) -
     raise OptionError(f"{path}: not a labelled set, which is a folder, a .csv or a .npz file")
 
 
+@explained
 def ferplus_majority(votes: NDArray[np.integer]) -> NDArray[np.int_]:
     """Return the index of the label with more than half of all votes, or -1 if there is none.
 

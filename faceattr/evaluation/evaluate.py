@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from faceattr.errors import OptionError, describe_unknown
+from faceattr.arguments import explained
+from faceattr.errors import OptionError, UnknownNameError, describe_unknown
 from faceattr.evaluation.datasets import GroundTruth, LabelledSet
 from faceattr.evaluation.metrics import Report, report_classes, report_estimates
 from faceattr.forms import Labels
@@ -94,6 +95,7 @@ class Evaluation:
         }
 
 
+@explained
 def evaluate(
     pipeline: Pipeline,
     data: LabelledSet,
@@ -112,8 +114,11 @@ def evaluate(
         progress: Shows progress while it passes on the answers.
 
     Raises:
+        UnknownNameError: No analyzer of the pipeline reads the attribute.
         OptionError: The ground truth does not fit the answers, or there is nothing to compare.
     """
+    if attribute not in pipeline.outputs:
+        raise UnknownNameError(describe_unknown("attribute", attribute, list(pipeline.outputs)))
     output = pipeline.outputs[attribute]
     declared = output.names if isinstance(output, Labels) else None
     for ground_truth in data.ground_truth.values():  # fail before the work, which may take long
@@ -121,10 +126,12 @@ def evaluate(
     return score(list(progress(answer_each(pipeline, data, attribute))), data, labels=labels)
 
 
+@explained
 def answer_each(pipeline: Pipeline, data: LabelledSet, attribute: str) -> Iterator[Answer]:
     """Yield the attribute of each image's most confident face, or of each crop."""
     faces = _read_crops(pipeline, data) if data.are_crops else _read_pictures(pipeline, data)
-    return (face.get(attribute) for face in faces)
+    for face in faces:
+        yield face.get(attribute)
 
 
 def _read_crops(pipeline: Pipeline, data: LabelledSet) -> Iterator[Mapping[str, Attribute]]:
@@ -140,6 +147,7 @@ def _read_pictures(pipeline: Pipeline, data: LabelledSet) -> Iterator[Mapping[st
         yield result.faces[0].attributes if result.faces else {}
 
 
+@explained
 def score(
     answers: Sequence[Answer], data: LabelledSet, *, labels: LabelChoice | None = None
 ) -> Evaluation:
@@ -197,6 +205,11 @@ def _to_targets(
         return Targets(numbers, [False] * len(numbers))
     position = {label: index for index, label in enumerate(answered)}
     groups = {label: (label,) for label in answered} if labels is None else to_groups(labels)
+    if not groups.keys() <= position.keys():
+        raise OptionError(
+            f"{name}: the labels {', '.join(groups)} are not those of the answers, "
+            f"{', '.join(answered)}"
+        )
     index = {
         member.casefold(): position[group]
         for group, members in groups.items()

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.arguments import explained
+
 CUMULATIVE = (1, 3, 5, 10)  # sizes of errors up to which the share is reported
 CALIBRATION_BINS = 10
 
@@ -123,6 +125,7 @@ Report: TypeAlias = ClassificationReport | EstimateReport
 """Figures of one form of attribute."""
 
 
+@explained
 def report_classes(
     scores: NDArray[np.floating], ground_truth: NDArray[np.integer], labels: Sequence[str]
 ) -> ClassificationReport:
@@ -140,6 +143,7 @@ def report_classes(
     )
 
 
+@explained
 def confusion_matrix(
     answers: NDArray[np.integer], ground_truth: NDArray[np.integer], num_labels: int
 ) -> NDArray[np.int_]:
@@ -149,6 +153,7 @@ def confusion_matrix(
     return matrix
 
 
+@explained
 def calibration_error(scores: NDArray[np.floating], ground_truth: NDArray[np.integer]) -> float:
     """Return the expected calibration error, over ten bins of confidence.
 
@@ -164,6 +169,7 @@ def calibration_error(scores: NDArray[np.floating], ground_truth: NDArray[np.int
     return float(np.abs(gaps).sum() / max(len(ground_truth), 1))
 
 
+@explained
 def report_estimates(
     values: NDArray[np.floating],
     ground_truth: NDArray[Any],

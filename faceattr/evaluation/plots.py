@@ -7,6 +7,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.errors import MissingDependencyError
 from faceattr.evaluation.metrics import ClassificationReport
 from faceattr.types import BGRImage
@@ -20,6 +21,7 @@ CELL, MARGIN = 0.9, 2.0  # inches: side of a cell, room for labels and title
 DARK = 0.5  # share of a row; cells above it are dark, so their text is white
 
 
+@explained
 def draw_confusion(report: ClassificationReport, *, title: str) -> BGRImage:
     """Return an image of the confusion matrix: a row per true label, a column per answer.
 

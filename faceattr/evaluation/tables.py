@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from faceattr.arguments import explained
 from faceattr.evaluation.evaluate import Evaluation
 from faceattr.evaluation.metrics import ClassificationReport, EstimateReport, Report
 
@@ -29,6 +30,7 @@ class Table:
         return "".join(f"| {' | '.join(row)} |\n" for row in (self.header, alignment, *self.rows))
 
 
+@explained
 def tables_of(evaluation: Evaluation) -> Iterator[Table]:
     """Yield the figures, the most important first."""
     comparisons = evaluation.ground_truth

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.errors import OptionError
 from faceattr.options import AUTO, Actions, StreamOptions
 from faceattr.outputs import Outputs
@@ -66,6 +67,7 @@ class LiveAnalysis:
         self._set_up(StreamOptions(actions=actions, **options))
 
     @classmethod
+    @explained
     def from_options(cls, options: StreamOptions) -> Self:
         """Return an analysis with these options."""
         live = cls.__new__(cls)
@@ -108,6 +110,7 @@ class LiveAnalysis:
         """Release what was loaded."""
         self._pipeline.close()
 
+    @explained
     def run(self, frames: Iterable[Frame], *, background: bool = False) -> Results:
         """Yield each frame with its faces, the most confident first.
 
@@ -132,6 +135,7 @@ class LiveAnalysis:
             finally:
                 self._detector, self._reader = Worker(None), Worker(None)
 
+    @explained
     def step(self, frame: Frame) -> list[Face]:
         """Return the faces of the next frame, the most confident first.
 
@@ -250,6 +254,7 @@ class LiveAnalysis:
         return f"<LiveAnalysis of {self._pipeline!r}>"
 
 
+@explained
 def play(live: LiveAnalysis, source: Source, sinks: Sequence[Sink] = ()) -> Results:
     """Yield each frame of a source with its faces, after all sinks have got them.
 

@@ -24,6 +24,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import cv2
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.errors import ImageError, OptionError, SourceError
 from faceattr.headers import detect_format, is_animated
 from faceattr.images import (
@@ -101,6 +102,7 @@ class Source(ABC):
         self.close()
 
 
+@explained
 def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
     """Return the frames of a camera, stream, video, folder of images or sequence of arrays.
 
@@ -203,6 +205,7 @@ def _is_still_image(path: str) -> bool:
     return detect_format(start) is not None and not is_animated(start)
 
 
+@explained
 class Pictures(Source):
     """Images or frames, one after the other; one that cannot be read is reported and left out.
 
@@ -248,6 +251,7 @@ class Pictures(Source):
                 logger.warning("picture %d is left out: %s", index, error)
 
 
+@explained
 class VideoFile(Source):
     """All frames of a video, except for those that cannot be decoded.
 
@@ -344,6 +348,7 @@ class VideoFile(Source):
                 return
 
 
+@explained
 class LiveSource(Source):
     """The newest frame of a camera or stream, whenever somebody asks for one.
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from faceattr.analyzers.base import Analyzer
+from faceattr.arguments import explained
 from faceattr.detectors.base import Detector
 from faceattr.testing.analyzers import ANALYZER_CHECKS, AnalyzerSubject, check_analyzer
 from faceattr.testing.detectors import DETECTOR_CHECKS, DetectorSubject, check_detector
@@ -19,6 +20,7 @@ from faceattr.testing.stand_ins import FixedDetector
 __all__ = ["FixedDetector", "check_analyzer", "check_detector", "contract_test"]
 
 
+@explained
 def contract_test(plugin: Callable[[], Analyzer | Detector]) -> Any:
     """Return a pytest test of a plugin, with one case for each rule.
 

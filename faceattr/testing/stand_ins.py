@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceattr.arguments import explained
 from faceattr.detectors.base import Detector, Search
 from faceattr.networks.graph import Array, Layer
 from faceattr.networks.shapes import weight_shapes
@@ -20,6 +21,7 @@ from faceattr.types import BGRImage, Detection
 BIAS_STD = 0.1
 
 
+@explained
 class FixedDetector(Detector):
     """Finds the same faces in every image.
 

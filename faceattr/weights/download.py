@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from faceattr.arguments import explained
 from faceattr.errors import FaceattrError
 from faceattr.weights.record import GoogleDrive, Source, Weights
 from faceattr.weights.store import (
@@ -61,6 +62,7 @@ class _SourceError(FaceattrError):
     """A source does not provide the file; never leaves this module."""
 
 
+@explained
 def fetch(weights: Weights, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Path:
     """Return the path of the verified local copy; download the file if there is none.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
+from faceattr.arguments import explained
 from faceattr.errors import WeightsError
 from faceattr.weights.record import Weights
 
@@ -72,6 +73,7 @@ def weights_folder() -> Path:
     return cache_folder() / "weights"
 
 
+@explained
 def find(weights: Weights) -> Copy | None:
     """Return the first local copy whose digest is right; None if there is no such copy.
 
@@ -80,12 +82,14 @@ def find(weights: Weights) -> Copy | None:
     return next(filter(_is_intact, _copies(weights)), None)
 
 
+@explained
 def digest_of(weights: Weights) -> str:
     """Return the SHA-256 of the local copy, or of the published file if there is no copy yet."""
     copy = find(weights)
     return weights.sha256 if copy is None else copy.sha256
 
 
+@explained
 def verify(weights: Weights) -> Copy:
     """Hash the local copy again, even if it was verified before.
 
@@ -104,7 +108,8 @@ def verify(weights: Weights) -> Copy:
     raise missing(weights, "there is nothing to verify")
 
 
-def import_file(path: Path, weights: Weights, *, trust: bool = False) -> Copy:
+@explained
+def import_file(path: str | os.PathLike[str], weights: Weights, *, trust: bool = False) -> Copy:
     """Copy a file that the user has brought into the store.
 
     Args:
@@ -117,6 +122,7 @@ def import_file(path: Path, weights: Weights, *, trust: bool = False) -> Copy:
         WeightsError: The digest is wrong and the file is not trusted, or the file cannot be read
             or stored.
     """
+    path = Path(path)
     if not _is_file(path):
         raise WeightsError(f"{path} is not a file")
     with locked(weights):
@@ -137,6 +143,7 @@ def import_file(path: Path, weights: Weights, *, trust: bool = False) -> Copy:
     )
 
 
+@explained
 def clear(weights: Weights) -> list[Path]:
     """Remove everything that faceattr has stored of the weights; return the removed paths.
 

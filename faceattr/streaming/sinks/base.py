@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceattr.arguments import explained
 from faceattr.errors import SinkError
 from faceattr.types import Face, Frame
 
@@ -25,6 +26,13 @@ class Sink(ABC):
 
     done: bool = False
     paths: Sequence[Path] = ()
+
+    def __init_subclass__(cls, **options: object) -> None:
+        """Let the methods of every sink say which argument made them fail."""
+        super().__init_subclass__(**options)
+        for name in ("__init__", "begin", "write"):
+            if name in vars(cls):
+                setattr(cls, name, explained(vars(cls)[name]))
 
     def begin(self, columns: Sequence[str]) -> None:
         """Learn what is coming; called by `play` before the first frame.

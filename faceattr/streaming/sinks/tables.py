@@ -51,7 +51,7 @@ class JsonLinesSink(Sink):
     ) -> None:
         self._output = (outputs or Outputs(overwrite=True)).file(path)
         self.paths = (self._output.path,)
-        self._per_face = per_face
+        self._per_face = bool(per_face)
         self._file: AppendFile | None = None
 
     def begin(self, columns: Sequence[str]) -> None:
@@ -207,5 +207,5 @@ def require_columns(
     if unknown:
         raise SinkError(
             f"{path}: the table has no column {unknown[0]!r}; its columns were given as "
-            f"{', '.join(columns)}"
+            f"{', '.join(map(str, columns))}"
         )

@@ -66,7 +66,7 @@ class VideoSink(Sink):
             raise SinkError(f"{path}: the name of a video ends in {', '.join(CONTAINERS)}")
         self._output = (outputs or Outputs(overwrite=True)).file(path)
         self.paths = (self._output.path,)
-        self._fps = fps
+        self._fps = float(fps)
         self._waiting: list[tuple[float, BGRImage]] | None = [] if fps > USUAL_FPS else None
         self._video: _Video | None = None
         self._start = 0.0  # timestamp of the first frame, moved by the jumps since
