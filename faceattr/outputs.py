@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import secrets
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -20,6 +22,8 @@ from faceattr.images import printable
 AnyPath: TypeAlias = str | os.PathLike[str]
 
 PART_PREFIX = ".faceattr-"  # of the names of unfinished files
+MARK_SUFFIX = ".unfinished"  # of the names of files with the options of unfinished runs
+MAX_MARK_NAME = 200  # bytes; file systems take 255
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/")  # not files, even if redirected to one
 
 
@@ -34,18 +38,26 @@ class Outputs:
         inputs: Paths that the run reads; anything that is not the path of a file is ignored.
         overwrite: Replace files that exist.
         resume: Continue files that exist, where the writer can.
+        options: What the results depend on, in JSON's own types; kept beside what can be resumed
+            until the run is finished. A run with other options is not resumed. None keeps nothing.
 
     Raises:
         OptionError: Both ``overwrite`` and ``resume`` are set.
     """
 
     def __init__(
-        self, *, inputs: Iterable[object] = (), overwrite: bool = False, resume: bool = False
+        self,
+        *,
+        inputs: Iterable[object] = (),
+        overwrite: bool = False,
+        resume: bool = False,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         if overwrite and resume:
             raise OptionError("overwrite and resume exclude each other; choose one")
         self.overwrite = overwrite
         self.resume = resume
+        self.options = options
         self._inputs: set[_Identity] = set()
         self._outputs: set[_Identity] = set()
         self._folders: dict[str, str] = {}  # real paths
@@ -221,6 +233,73 @@ class OutputFile:
             SinkError: It cannot be written.
         """
         return AppendFile(self.path, keep=keep, is_special=self.is_special)
+
+
+class UnfinishedMark:
+    """A hidden file with the options of a run, beside what it writes, until the run is finished.
+
+    Args:
+        path: The file that is written, or the folder, inside which the mark lies.
+        options: As in `Outputs`; None for no mark.
+    """
+
+    def __init__(self, path: AnyPath, options: Mapping[str, object] | None) -> None:
+        self._written = os.fspath(path)
+        self._options = options
+        real = os.path.realpath(path)
+        folder, name = (real, "") if os.path.isdir(real) else os.path.split(real)
+        if len(os.fsencode(name)) > MAX_MARK_NAME:
+            name = hashlib.sha256(os.fsencode(name)).hexdigest()
+        self._path = os.path.join(folder, f".{name}{MARK_SUFFIX}" if name else MARK_SUFFIX)
+
+    def check(self) -> bool:
+        """Return whether the options of the earlier run are known.
+
+        Raises:
+            SinkError: They are, and they are others; the message names those that differ.
+        """
+        if self._options is None:
+            return True
+        earlier = self._read()
+        if earlier is None:
+            return False
+        current = json.loads(json.dumps(self._options))
+        if earlier != current:
+            names = [one for one in current | earlier if current.get(one) != earlier.get(one)]
+            then, now = (
+                ", ".join(f"{name}={values.get(name)!r}" for name in names)
+                for values in (earlier, current)
+            )
+            raise SinkError(
+                f"{printable(self._written)}: the interrupted run had the options {then}; this one "
+                f"has {now}; resume with the same options, or start anew under another name, or "
+                "with --overwrite"
+            )
+        return True
+
+    def write(self) -> None:
+        """Keep the options. Where that is not allowed, no file can be resumed either.
+
+        A mark with the same options is left alone, so that no kill can cut it off.
+        """
+        if self._options is None or self._read() == json.loads(json.dumps(self._options)):
+            return
+        with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(self._options))
+
+    def remove(self) -> None:
+        """Remove the mark, as the run is finished."""
+        if self._options is not None:
+            with suppress(OSError):
+                os.unlink(self._path)
+
+    def _read(self) -> dict[str, object] | None:
+        """Return the options of the earlier run, or None if they are not known."""
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                return dict(json.load(file))
+        except (OSError, TypeError, ValueError):  # there is none, or it was cut off
+            return None
 
 
 class AppendFile:

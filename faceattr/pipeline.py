@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from faceattr.alignment import CropSpec, crop_batch, resize_crops
@@ -176,6 +176,20 @@ class Pipeline:
     def crop_specs(self) -> list[CropSpec]:
         """The forms of crops that the analyzers take, each once."""
         return list(dict.fromkeys(analyzer.crop for analyzer in self._analyzers))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the results depend on, in JSON's own types: the options, defaults filled in."""
+        return {
+            "actions": list(map(_name_of, self.options.chosen)),
+            "detector": _name_of(self.options.detector),
+            **asdict(resolve_search(self._detector, self.options.search)),
+            "labels": {name: list(members) for name, members in self.options.groups.items()},
+            "min_confidence": self.options.min_confidence,
+            "features": self.options.features,
+            "engine": type(self._engine).__name__,
+            "precision": self._engine.precision,
+        }
 
     @property
     def refresh(self) -> dict[str, float]:
@@ -371,11 +385,8 @@ class Pipeline:
         return type(self).from_options, (self.options,)
 
     def __repr__(self) -> str:
-        actions = [
-            one if isinstance(one, str) else type(one).__name__ for one in self.options.chosen
-        ]
-        detector = self.options.detector
-        name = detector if isinstance(detector, str) else type(detector).__name__
+        actions = list(map(_name_of, self.options.chosen))
+        name = _name_of(self.options.detector)
         state = "loaded" if self._loaded else "not loaded"
         return f"<Pipeline {actions} detector={name!r} {self._engine!r} {state}>"
 
@@ -438,6 +449,10 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
                 "choose one of them"
             )
     return [analyzer for _, analyzer in found.values()]
+
+
+def _name_of(plugin: str | Analyzer | Detector) -> str:
+    return plugin if isinstance(plugin, str) else type(plugin).__name__
 
 
 def _find_detector(detector: str | Detector) -> Detector:

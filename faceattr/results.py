@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import logging
 import os
 import re
 import textwrap
@@ -22,7 +23,15 @@ from faceattr.arguments import explained
 from faceattr.drawing import draw_faces
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import Labels, Output, Unit, Vector, to_cells
-from faceattr.outputs import AppendFile, OutputFile, Outputs, numbered, sink_errors, to_bytes
+from faceattr.outputs import (
+    AppendFile,
+    OutputFile,
+    Outputs,
+    UnfinishedMark,
+    numbered,
+    sink_errors,
+    to_bytes,
+)
 from faceattr.types import BGRImage, Face
 
 if TYPE_CHECKING:
@@ -35,6 +44,8 @@ PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MAX_NAME = 240  # bytes; file systems take 255, and a number may follow
 FIRST_COLUMNS = ("source", "face", "x1", "y1", "x2", "y2", "confidence")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # spreadsheets run a cell that begins with one of these
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,8 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
         The images that are still to do.
 
     Raises:
-        SinkError: A file cannot be written, or is not one that can be continued.
+        SinkError: A file cannot be written, is not one that can be continued, or was begun with
+            other options (`Outputs.options`).
     """
     found = [writer.find(sources) for writer in writers]
     failed: Counter[str] = Counter()
@@ -107,6 +119,11 @@ def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
             left[key] -= 1
         else:
             rest.append(source)
+    if rest and not all(one.has_known_options for one in found):
+        logger.warning(
+            "the earlier run was finished, so its options are not known any more; "
+            "what is added now has the options of this run"
+        )
     return rest
 
 
@@ -136,10 +153,12 @@ class Found(NamedTuple):
     Attributes:
         done: All of them.
         failed: Those that met an error.
+        has_known_options: Whether the run is known to have had the options of this one.
     """
 
     done: Counter[str]
     failed: Counter[str]
+    has_known_options: bool = True
 
 
 class ResultWriter(ABC):
@@ -150,7 +169,8 @@ class ResultWriter(ABC):
         """Learn which images will come, and return what an earlier run wrote, if it is resumed.
 
         Raises:
-            SinkError: A file cannot be written, or is not one that can be continued.
+            SinkError: A file cannot be written, is not one that can be continued, or was begun
+                with other options.
         """
 
     @abstractmethod
@@ -171,6 +191,10 @@ class ResultWriter(ABC):
         Raises:
             SinkError: It cannot be written.
         """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Forget the options of the run, as the results of all images are there."""
 
     def close(self) -> None:
         """Finish what was written; may be called again.
@@ -215,10 +239,13 @@ class _TextWriter(ResultWriter):
         self._file: AppendFile | _Stream | None = None
         self._is_stream = not isinstance(target, str | os.PathLike)
         self._is_ascii = False  # whether JSON has to escape what is not ASCII
+        self._mark: UnfinishedMark | None = None
         if isinstance(target, str | os.PathLike):
             self._output = outputs.file(target, resumable=self.resumable)
             self._is_stream = self._output.is_special
             self._resumes = outputs.resume and self._output.exists and not self._is_stream
+            if self.resumable and not self._is_stream:
+                self._mark = UnfinishedMark(target, outputs.options)
         else:
             self._stream = _Stream(target)
             self._is_ascii = not self._stream.encoding.startswith("utf")
@@ -232,6 +259,7 @@ class _TextWriter(ResultWriter):
         return Found(
             Counter(record.key for record in self._records),
             Counter(record.key for record in self._records if record.failed),
+            self._mark.check() if self._mark and self._records else True,
         )
 
     def start(self, done: Counter[str]) -> None:
@@ -246,16 +274,27 @@ class _TextWriter(ResultWriter):
             self._file = self._stream
             self._file.write(self._head)
         elif kept:
+            self._write_mark()
             self._output.write_bytes(to_bytes(self._head) + kept)
             self._file = self._output.append(keep=len(to_bytes(self._head)) + len(kept))
         else:
             self._file = self._output.append()
+            self._write_mark()  # not before the results of other options are gone
             self._file.write(self._head)
+
+    def finish(self) -> None:
+        """See the base class."""
+        if self._mark is not None:
+            self._mark.remove()
 
     def close(self) -> None:
         """See the base class."""
         if self._file is not None:
             self._file.close()
+
+    def _write_mark(self) -> None:
+        if self._mark is not None:
+            self._mark.write()
 
     def _opened(self) -> AppendFile | _Stream:
         """Return the file; without `begin`, it goes on after what an earlier run wrote."""
@@ -426,6 +465,7 @@ class PictureFolder(ResultWriter):
     def __init__(self, folder: str | os.PathLike[str], *, outputs: Outputs | None = None) -> None:
         self._outputs = outputs or Outputs(overwrite=True)
         self._folder = self._outputs.folder(folder)
+        self._mark = UnfinishedMark(folder, self._outputs.options)
         self._planned: dict[str, list[OutputFile]] = {}  # by source, in their order
         self._taken: set[str] = set()  # names in lower case
 
@@ -438,10 +478,11 @@ class PictureFolder(ResultWriter):
             output = self._claim(name, natural)
             self._planned.setdefault(_key(source), []).append(output)
             done[_key(source)] += output.exists and self._outputs.resume
-        return Found(+done, Counter())
+        return Found(+done, Counter(), self._mark.check() if +done else True)
 
     def start(self, done: Counter[str]) -> None:
         """See the base class."""
+        self._mark.write()
         for key, planned in self._planned.items():
             del planned[: done[key]]
 
@@ -459,6 +500,10 @@ class PictureFolder(ResultWriter):
         picture = draw_faces(result.image, result.faces)
         output.write_bytes(encode_image(picture, output.path.suffix))
         return output.path
+
+    def finish(self) -> None:
+        """See the base class."""
+        self._mark.remove()
 
     def _claim(self, name: str, natural: set[str]) -> OutputFile:
         """Return a file of that name, with a number added if the name is taken."""

@@ -265,6 +265,73 @@ def test_a_file_of_other_actions_or_labels_cannot_be_resumed(
     assert path.read_bytes() == whole
 
 
+WRITERS: dict[str, Callable[..., ResultWriter]] = {**TEXTS, "out": PictureFolder}
+OPTIONS = {"detector": "yunet", "threshold": 0.6, "labels": {"good": ["happy"]}}
+
+
+def write_some(path: Path, number: int, *, resume: bool = False, **options: object) -> list[str]:
+    """Write the first results that are to do, like a run that is killed then; return the others."""
+    outputs = Outputs(resume=resume, options=OPTIONS | options)
+    with WRITERS[path.name](path, outputs=outputs) as writer:
+        todo = begin([writer], SOURCES)
+        for result in results(todo[:number]):
+            writer.write(result)
+        if number >= len(todo):
+            writer.finish()
+    return todo[number:]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_run_is_not_resumed_with_other_options(tmp_path: Path, name: str) -> None:
+    write_some(tmp_path / name, 4)
+    before = files_of(tmp_path)
+    for _ in range(2):
+        message = "had the options threshold=0.6; this one has threshold=0.9; resume with the same"
+        with pytest.raises(SinkError, match=message):
+            write_some(tmp_path / name, 99, resume=True, threshold=0.9)
+    with pytest.raises(SinkError, match=r"has labels=\{\}, engine='tensorflow'; "):
+        write_some(tmp_path / name, 99, resume=True, labels={}, engine="tensorflow")
+    assert files_of(tmp_path) == before
+    assert write_some(tmp_path / name, 1, resume=True)  # and is killed again
+    with pytest.raises(SinkError, match="detector='yunet'; this one has detector='haar'"):
+        write_some(tmp_path / name, 99, resume=True, detector="haar")
+    assert write_some(tmp_path / name, 99, resume=True) == []
+    assert not list(tmp_path.rglob(".*"))  # a finished run leaves nothing but its results
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_adding_to_a_finished_run_says_that_its_options_are_not_known(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_some(tmp_path / name, 99)
+    with WRITERS[name](tmp_path / name, outputs=Outputs(resume=True, options={})) as writer:
+        assert "new.png" in begin([writer], [*SOURCES, "new.png"])
+    assert "its options are not known any more" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["", "[1", "3", '{"detector"'])
+def test_a_mark_that_is_cut_off_counts_as_none(tmp_path: Path, damage: str) -> None:
+    write_some(tmp_path / "a.jsonl", 2)
+    (tmp_path / ".a.jsonl.unfinished").write_text(damage)
+    assert len(write_some(tmp_path / "a.jsonl", 1, resume=True, detector="haar")) == 3
+    with pytest.raises(SinkError, match="had the options detector='haar'"):
+        write_some(tmp_path / "a.jsonl", 99, resume=True)
+
+
+def test_a_run_that_starts_anew_has_options_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 230}.jsonl"  # the name of its mark would be too long
+    for options in (OPTIONS, {"detector": "haar"}):
+        with JsonLines(path, outputs=Outputs(overwrite=True, options=options)) as writer:
+            begin([writer], SOURCES)
+            writer.write(EMPTY)
+    again = JsonLines(path, outputs=Outputs(resume=True, options={"detector": "haar"}))
+    assert again.find([]).has_known_options
+    with pytest.raises(SinkError, match="had the options detector='haar'"):
+        JsonLines(path, outputs=Outputs(resume=True, options=OPTIONS)).find([])
+    again.finish()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_annotated_copies_below_the_images_are_not_done_again(tmp_path: Path) -> None:
     photos, copies = tmp_path / "photos", tmp_path / "photos" / "out"
     sources = [str(path) for path in (photos / "a.png", copies / "a.png", copies / "b.gif")]

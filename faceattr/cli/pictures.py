@@ -50,7 +50,10 @@ class PictureOutput:
     )
     save: Path | None = option(None, "Write annotated pictures here.", "output", metavar="DIR")
     resume: bool = option(
-        False, "Go on with the --output file and the --save folder of an interrupted run.", "output"
+        False,
+        "Go on with the --output file and the --save folder of an interrupted run; its options "
+        "must be the same.",
+        "output",
     )
     overwrite: bool = option(False, "Replace files that exist; inputs never.", "output")
 
@@ -119,7 +122,12 @@ def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> Non
     sources = find_images(paths, on_error=errors.append)
     if output.resume and output.save:
         sources = without_copies(sources, paths, output.save)
-    outputs = Outputs(inputs=sources, overwrite=output.overwrite, resume=output.resume)
+    outputs = Outputs(
+        inputs=sources,
+        overwrite=output.overwrite,
+        resume=output.resume,
+        options=pipeline.settings,
+    )
     num_done, status = 0, 1
     try:
         with ExitStack() as stack:
@@ -136,6 +144,8 @@ def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> Non
                     table.add(result)
                 num_done += 1
                 update(num_done, "analyzing")
+            for file in files:
+                file.finish()
     except KeyboardInterrupt:
         status = INTERRUPTED
         errors.append(FaceattrError(f"interrupted; {num_done} of {len(sources)} pictures are done"))

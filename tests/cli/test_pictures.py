@@ -203,6 +203,35 @@ def test_a_run_that_is_resumed_says_what_is_there_already(
     assert (found["source"], missing["source"]) == (str(astronaut), "no.jpg")
 
 
+def test_a_run_is_not_resumed_with_other_options(
+    faceattr: Command, astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Pipeline.analyze_each
+
+    def analyze_each(pipeline: Pipeline, images: list[str]) -> Iterator[ImageResult]:
+        yield from whole(pipeline, images[:2])
+        raise KeyboardInterrupt
+
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(astronaut.read_bytes())
+    command = ["detect", f"{tmp_path}/*.png", "-o", str(tmp_path / "faces.csv")]
+    command += ["--save", str(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "analyze_each", analyze_each)
+        assert faceattr(*command).status == 130
+    for odd, message in {
+        "--detector=haar": "had the options detector='yunet'",
+        "--threshold=0.9": "this one has threshold=0.9; resume with the same options",
+        "--precision=f32": "precision='auto'; this one has precision='f32'",
+    }.items():
+        refused = faceattr(*command, "--resume", odd)
+        assert refused.status == 1
+        assert message in refused.stderr
+    assert faceattr(*command, "--resume", "--threads", "1").status == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "c.png"]
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_an_interrupted_run_shows_what_was_done(
     faceattr: Command, astronaut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
