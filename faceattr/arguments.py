@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import inspect
 import math
+import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from functools import wraps
 from numbers import Integral, Real
 from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -23,7 +25,8 @@ def explained(target: T) -> T:
     """Let a function, or the constructor of a class, say which argument made it fail.
 
     If it fails with an error that is not ours, and an argument does not fit its annotation, an
-    `OptionError` names that argument. Arguments with which it works are never looked at.
+    `OptionError` names it, or the field of a value in it that does not fit. Arguments with which
+    it works are never looked at.
     """
     if isinstance(target, type):
         setattr(target, "__init__", explained(vars(target)["__init__"]))  # noqa: B010  # for mypy
@@ -69,14 +72,32 @@ def _find_problem(
     except TypeError:  # Python's own error says which
         return None
     names = _Names(getattr(inspect.unwrap(function), "__globals__", {}))
+    where = function.__qualname__.removesuffix(".__init__")
     for name, value in given.items():
         parameter = signature.parameters[name]
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if not _fits(value, _evaluate(parameter.annotation, names)):
-            where = function.__qualname__.removesuffix(".__init__")
             return f"{where}: {name} is {_describe(value)}; it must be {parameter.annotation}"
-    return None
+    problem = _find_inside(list(given.values()))
+    return None if problem is None else f"{where}: {problem}"
+
+
+def _find_inside(value: Any) -> str | None:
+    """Return what is wrong with a field of a dataclass, or of one that a collection holds."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_find_inside, value)), None)
+    if isinstance(value, type) or not is_dataclass(value):
+        return None
+    names = _Names(vars(sys.modules[type(value).__module__]))
+    for field in fields(value):
+        own = getattr(value, field.name)
+        if not _fits(own, _evaluate(field.type, names)):
+            described = f"{field.name} of a {type(value).__name__} is {_describe(own)}"
+            return f"{described}; it must be {field.type}"
+    return _find_inside([getattr(value, field.name) for field in fields(value)])
 
 
 def _describe(value: object) -> str:
@@ -129,6 +150,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, type)
     if origin is np.ndarray:
         return isinstance(value, np.ndarray) and _has_dtype(value, args)
+    if origin is tuple and Ellipsis not in args and isinstance(value, Collection):
+        return len(value) == len(args) and all(map(_fits, value, args))
     if origin in (tuple, frozenset):  # any other collection may do as well
         origin = Collection
     if not isinstance(value, origin) or (args and isinstance(value, str | bytes)):

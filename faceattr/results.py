@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
+import numpy as np
 
 from faceattr.arguments import explained
 from faceattr.drawing import draw_faces
@@ -566,11 +567,24 @@ def dump_json(value: object, *, indent: int | None = None, ascii_only: bool = Fa
         SinkError: A number is not finite.
     """
     try:
-        return json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+        return json.dumps(
+            value, indent=indent, ensure_ascii=ascii_only, allow_nan=False, default=_to_plain
+        )
     except ValueError as error:
         raise SinkError(
             "a result has a number that is infinite or NaN, which JSON cannot express"
         ) from error
+
+
+def _to_plain(value: object) -> object:
+    """Return a number of NumPy as one of Python.
+
+    Raises:
+        TypeError: It is something else that JSON cannot express.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r:.100} cannot be written as JSON")
 
 
 @explained

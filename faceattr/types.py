@@ -318,7 +318,7 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """Return the face in JSON's own types; the label of an uncertain attribute is None."""
         attributes = {name: attribute.to_dict() for name, attribute in self.attributes.items()}
-        for name in self.uncertain:
+        for name in self.uncertain & attributes.keys():
             attributes[name]["label"] = None
         described = {
             "bbox": [float(value) for value in self.bbox],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from faceattr.arguments import explained
 from faceattr.errors import FaceattrError, OptionError
 from faceattr.evaluation import datasets, evaluate, metrics
 from faceattr.outputs import Outputs
+from faceattr.results import ImageResult, to_json
 from faceattr.testing import FixedDetector
 from faceattr.types import Classification, Detection, Face, Frame
 
@@ -57,6 +59,10 @@ def use_sink(sink: faceattr.Sink, frame: Any = FRAME, faces: Any = (FACE,)) -> N
 
 def write(sink: Callable[..., faceattr.Sink], path: str, frame: Any, faces: Any) -> None:
     use_sink(sink(path), frame, faces)
+
+
+def write_face(sink: Callable[..., faceattr.Sink], path: str, face: Any) -> None:
+    write(sink, path, FRAME, [face])
 
 
 def make_sink(sink: Callable[..., faceattr.Sink], **arguments: Any) -> None:
@@ -132,11 +138,12 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
         {"values": np.ones(1), "ground_truth": np.ones(1), "unit": "years", "std": None},
     ),
 }
-for sink, path in {
+SINKS: dict[Callable[..., faceattr.Sink], str] = {
     faceattr.JsonLinesSink: "a.jsonl",
     faceattr.CsvSink: "a.csv",
     faceattr.VideoSink: "a.avi",
-}.items():
+}
+for sink, path in SINKS.items():
     CALLS[sink.__name__] = partial(make_sink, sink), {"path": path, "outputs": None}
     CALLS[f"{sink.__name__}.write"] = (
         partial(write, sink, path),
@@ -157,6 +164,32 @@ def test_an_odd_argument_works_or_is_an_error_of_ours(
         for odd in ODD:
             with suppress(FaceattrError):
                 consume(function(**{**valid, argument: odd}))
+
+
+VALUES: dict[str, tuple[Callable[[Any], object], Any]] = {
+    "draw_faces": (lambda face: faceattr.draw_faces(IMAGE, [face]), FACE),
+    "crop_faces": (lambda face: faceattr.crop_faces(IMAGE, [face], SPEC), DETECTION),
+    "read": (lambda face: PIPELINE.read(IMAGE, [face]), DETECTION),
+    "step": (step, FRAME),
+    "classification": (lambda face: face.classification("emotion"), FACE),
+    "score": (lambda data: evaluate.score([FACE.attributes["emotion"]], data), SET),
+    "to_json": (lambda result: to_json([result]), ImageResult("a.png", faces=[FACE])),
+}
+for sink, path in SINKS.items():
+    VALUES[f"frame to {sink.__name__}"] = partial(write, sink, path, faces=[FACE]), FRAME
+    VALUES[f"face to {sink.__name__}"] = partial(write_face, sink, path), FACE
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_odd_field_of_a_value_works_or_is_an_error_of_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    function, valid = VALUES[name]
+    for field in fields(valid):
+        for odd in ODD:
+            with suppress(FaceattrError):
+                function(replace(valid, **{field.name: odd}))
 
 
 def refuse(source: object) -> Any:
@@ -181,6 +214,14 @@ def refuse(source: object) -> Any:
         (
             lambda: faceattr.load_image(IMAGE, max_pixels=np.zeros(2)),  # type: ignore[arg-type]
             r"load_image: max_pixels is an array of shape \(2,\) and type float64; it must be int",
+        ),
+        (
+            lambda: faceattr.draw_faces(IMAGE, [replace(FACE, bbox=(1, 2))]),  # type: ignore[arg-type]
+            r"draw_faces: bbox of a Face is \(1, 2\); it must be BBox",
+        ),
+        (
+            lambda: step(replace(FRAME, image="text")),  # type: ignore[arg-type]
+            r"LiveAnalysis\.step: image of a Frame is 'text'; it must be BGRImage",
         ),
     ],
 )
