@@ -277,15 +277,27 @@ class UnfinishedMark:
             )
         return True
 
-    def write(self) -> None:
+    def write(self, *, resumed: bool) -> None:
         """Keep the options. Where that is not allowed, no file can be resumed either.
 
-        A mark with the same options is left alone, so that no kill can cut it off.
+        Args:
+            resumed: An earlier run is resumed. If its mark is there, it is left alone, so that no
+                kill can cut it off.
         """
-        if self._options is None or self._read() == json.loads(json.dumps(self._options)):
+        if self._options is None or (resumed and self.check()):
             return
-        with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(self._options))
+        with suppress(OSError):
+            with open(self._path, "w", encoding="utf-8") as file:
+                file.write(json.dumps(self._options))
+            if resumed:
+                os.utime(self._path, (0, 0))  # what the earlier run wrote is kept
+
+    def precedes(self, path: AnyPath) -> bool:
+        """Return whether a file was written since the run began, as far as that is known."""
+        try:
+            return os.stat(path).st_mtime_ns >= os.stat(self._path).st_mtime_ns
+        except OSError:
+            return True
 
     def remove(self) -> None:
         """Remove the mark, as the run is finished."""

@@ -275,12 +275,12 @@ class _TextWriter(ResultWriter):
             self._file = self._stream
             self._file.write(self._head)
         elif kept:
-            self._write_mark()
+            self._write_mark(resumed=True)
             self._output.write_bytes(to_bytes(self._head) + kept)
             self._file = self._output.append(keep=len(to_bytes(self._head)) + len(kept))
         else:
             self._file = self._output.append()
-            self._write_mark()  # not before the results of other options are gone
+            self._write_mark(resumed=False)  # not before the results of other options are gone
             self._file.write(self._head)
 
     def finish(self) -> None:
@@ -293,9 +293,9 @@ class _TextWriter(ResultWriter):
         if self._file is not None:
             self._file.close()
 
-    def _write_mark(self) -> None:
+    def _write_mark(self, *, resumed: bool) -> None:
         if self._mark is not None:
-            self._mark.write()
+            self._mark.write(resumed=resumed)
 
     def _opened(self) -> AppendFile | _Stream:
         """Return the file; without `begin`, it goes on after what an earlier run wrote."""
@@ -478,12 +478,14 @@ class PictureFolder(ResultWriter):
         for source, name in zip(sources, names, strict=True):
             output = self._claim(name, natural)
             self._planned.setdefault(_key(source), []).append(output)
-            done[_key(source)] += output.exists and self._outputs.resume
+            # older ones are those that the run was to replace
+            is_done = output.exists and self._outputs.resume and self._mark.precedes(output.path)
+            done[_key(source)] += is_done
         return Found(+done, Counter(), self._mark.check() if +done else True)
 
     def start(self, done: Counter[str]) -> None:
         """See the base class."""
-        self._mark.write()
+        self._mark.write(resumed=self._outputs.resume)
         for key, planned in self._planned.items():
             del planned[: done[key]]
 

@@ -309,6 +309,29 @@ def test_adding_to_a_finished_run_says_that_its_options_are_not_known(
     assert "its options are not known any more" in caplog.text
 
 
+def test_pictures_that_a_killed_run_was_to_replace_are_not_taken_for_its_own(
+    tmp_path: Path,
+) -> None:
+    write_some(tmp_path / "out", 99)
+    for path in (tmp_path / "out").iterdir():
+        os.utime(path, (1, 1))
+    options = OPTIONS | {"detector": "haar"}
+    writer = PictureFolder(tmp_path / "out", outputs=Outputs(overwrite=True, options=options))
+    begin([writer], SOURCES)
+    for result in results(SOURCES[:2]):
+        writer.write(result)
+    for _ in range(2):  # killed again
+        again = PictureFolder(tmp_path / "out", outputs=Outputs(resume=True, options=options))
+        assert begin([again], SOURCES) == SOURCES[2:]
+
+
+def test_pictures_of_a_finished_run_are_kept_however_often_it_is_resumed(tmp_path: Path) -> None:
+    write_some(tmp_path / "out", 99)
+    (tmp_path / "out" / "5.png").unlink()
+    for _ in range(2):  # killed in between
+        assert write_some(tmp_path / "out", 0, resume=True) == ["2.png", "5.png"]
+
+
 @pytest.mark.parametrize("damage", ["", "[1", "3", '{"detector"'])
 def test_a_mark_that_is_cut_off_counts_as_none(tmp_path: Path, damage: str) -> None:
     write_some(tmp_path / "a.jsonl", 2)
