@@ -17,6 +17,7 @@ from conftest import Brightness
 import faceattr
 from faceattr import weights
 from faceattr.analyzers import analyzers
+from faceattr.analyzers.vgg_face import AgeVggAnalyzer
 from faceattr.arguments import explained
 from faceattr.errors import FaceattrError, OptionError
 from faceattr.evaluation import datasets, evaluate, metrics
@@ -113,6 +114,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
             "margin": 0.0,
         },
     ),
+    "age-vgg": (AgeVggAnalyzer, {"color": "bgr", "fit": "stretch"}),
     "Labels": (faceattr.Labels, {"names": ["a", "b"]}),
     "classify": (faceattr.Labels(["a", "b"]).classify, {"scores": [0.5, 0.5]}),
     "estimate": (faceattr.Unit("years").estimate, {"value": 1.0, "std": None}),

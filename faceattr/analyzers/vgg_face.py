@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.ages import to_age
 from faceattr.analyzers.base import HeadAnalyzer
+from faceattr.arguments import explained
 from faceattr.engines.base import Engine
 from faceattr.errors import OptionError
 from faceattr.forms import Labels, Unit
@@ -75,6 +76,7 @@ class VggFaceHead(HeadAnalyzer):
         return Trunk(TRUNK, engine.compile(trunk))
 
 
+@explained
 class VggFaceAnalyzer(HeadAnalyzer):
     """A published head on VGG-Face.
 
