@@ -26,7 +26,8 @@ GOOD_SIZES = (40.0, 160.0)  # pixels of a level
 STEP = 2.0  # scale of a level relative to the next
 LAST_STEP = 2**0.5  # scale of the level before the last one relative to that, at least
 LAST_SIDE = 250.0  # pixels of the last level, so that all its faces have sizes the network knows
-MAX_PIXELS = 1_000_000  # of the first level, if min_face is not given
+MAX_ENLARGED = 4.0  # times: noise of a few pixels looks like a face when it is larger
+MAX_PIXELS = 800_000  # of the first level, if min_face is not given
 TILE_SIDE = 2048  # pixels; larger levels are searched in tiles, which takes less memory
 SHEET_SIDE = 1024  # pixels; smaller levels but the first are searched together
 MAX_PREPARED = 200  # layers: of the last three shapes; of more, they take hundreds of MB
@@ -147,7 +148,7 @@ def _parts(image: BGRImage, finest: float) -> Iterator[Part]:
         image.shape,
         finest,
         step=STEP,
-        last_side=LAST_SIDE,
+        last_side=min(LAST_SIDE, MAX_ENLARGED * max(image.shape[:2])),
         last_step=LAST_STEP,
         good_sizes=GOOD_SIZES,
     )
