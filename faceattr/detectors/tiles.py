@@ -76,13 +76,15 @@ def tiles(shape: tuple[int, ...], side: int) -> list[Tile]:
 
 def spans(length: int, side: int) -> list[Span]:
     """Return spans of that side, spread evenly over the length; a shorter one if that is all."""
-    last, margin = max(length - side, 0), side * LARGEST_FACE / 2
+    if length <= side:
+        return [Span(0, length, -math.inf, math.inf)]
+    last, margin = length - side, side * LARGEST_FACE / 2
     count = math.ceil(last / (side * (1 - OVERLAP))) + 1
     starts = np.linspace(0, last, count).round().astype(int).tolist()
     return [
         Span(
             start,
-            end := min(start + side, length),
+            end := start + side,
             low=start + margin if start > 0 else -math.inf,
             high=end - margin if end < length else math.inf,
         )

@@ -200,6 +200,8 @@ def merge_duplicates(faces: Faces, threshold: float) -> Faces:
     segmentation-aware CNN model, ICCV 2015 (box voting).
     """
     boxes, scores = faces.boxes, faces.scores
+    if not len(scores):
+        return faces
     kept = nms(boxes, scores, MAX_OVERLAP)
     kept = kept[scores[kept] >= threshold]
     points = np.empty((len(kept), *faces.points.shape[1:]))
