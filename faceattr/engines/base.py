@@ -84,15 +84,6 @@ class Engine(ABC):
         """Return a new function that runs the network, as `compile` promises it."""
 
 
-def _renew_lock() -> None:
-    """Replace the lock in a forked child: another thread of the parent may have held it."""
-    Engine._compiling = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
 def _begin_child() -> None:
     """Forget, in a forked process, what its parent has compiled or was compiling."""
     Engine._compiled.clear()
