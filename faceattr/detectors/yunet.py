@@ -76,7 +76,8 @@ class YunetFinder:
 
     def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
         """Return the faces of an image, as `Finder` says."""
-        alone, together = [], []
+        alone: list[Part] = []
+        together: list[Part] = []
         for part in _parts(image, _finest_scale(image.shape, search.min_face)):
             is_small = max(part.pixels.shape) <= SHEET_SIDE
             (together if is_small and part.level.smallest > 0 else alone).append(part)
@@ -161,7 +162,8 @@ def _parts(image: BGRImage, finest: float) -> Iterator[Part]:
 def _search(parts: Sequence[Part], network: Compiled, threshold: float) -> Faces:
     """Return the faces that the parts report, in pixels of the image, each once per part."""
     sheet, corners = lay_out([part.pixels for part in parts])
-    found = decode(network(sheet[None])[0], *sheet.shape[:2], threshold * SIMILAR_SCORE)
+    height, width = sheet.shape[:2]
+    found = decode(network(sheet[None])[0], height, width, threshold * SIMILAR_SCORE)
     faces = merge_duplicates(found, threshold)
     centers = faces.points[:, :2].mean(axis=1)
     placed = []
