@@ -10,7 +10,14 @@ import pytest
 from faceattr.boxes import iou
 from faceattr.detectors import yunet
 from faceattr.detectors.base import LoadedDetector, Search
-from faceattr.detectors.yunet import YunetDetector, YunetFinder, decode
+from faceattr.detectors.yunet import (
+    Faces,
+    YunetDetector,
+    YunetFinder,
+    decode,
+    lay_out,
+    merge_duplicates,
+)
 from faceattr.engines import create_engine
 from faceattr.images import load_image
 from faceattr.networks.architectures.yunet import STRIDES
@@ -19,6 +26,7 @@ from faceattr.types import Detection
 
 RNG = np.random.default_rng(0)
 NUM_CELLS = 8 * 12 + 4 * 6 + 2 * 3  # of an image of 64×96 pixels
+SIZES_ON_A_SHEET = [(240, 320), (94, 125), (50, 60)]
 TOLERANCE = 0.02  # of a confidence near the threshold
 
 
@@ -70,6 +78,46 @@ def test_only_so_many_faces_are_compared(monkeypatch: pytest.MonkeyPatch) -> Non
     rest = [0.0] * 14
     rows = output(cell3=[1.0, 1.0, *rest], cell7=[3.0, 3.0, *rest], cell9=[2.0, 2.0, *rest])
     assert decode(rows, 64, 96, 0.1).scores == pytest.approx(1 / (1 + np.exp([-3, -2])))
+
+
+# Duplicates
+
+
+def faces(*rows: tuple[float, float, float, float, float]) -> Faces:
+    """Return faces of a box and a score each, their landmarks at the left upper corners."""
+    boxes = np.array(rows, float)[:, :4].reshape(-1, 2, 2)
+    points = np.concatenate([boxes, np.repeat(boxes[:, :1], 5, axis=1)], axis=1)
+    return Faces(points, np.array(rows)[:, 4])
+
+
+def test_a_face_is_placed_at_the_mean_of_its_duplicates() -> None:
+    merged = merge_duplicates(
+        faces((0, 0, 100, 100, 0.9), (10, 0, 110, 100, 0.6), (300, 0, 400, 100, 0.8)), 0.5
+    )
+    left = 10 * 0.6**2 / (0.9**2 + 0.6**2)
+    expected = np.array([[left, 0, 100 + left, 100], [300, 0, 400, 100]])
+    np.testing.assert_allclose(merged.boxes, expected, rtol=1e-12)
+    np.testing.assert_allclose(merged.landmarks[0], np.array([[left, 0]] * 5), rtol=1e-12)
+    assert merged.scores.tolist() == [0.9, 0.8]
+
+
+def test_unsure_and_distant_duplicates_do_not_move_a_face() -> None:
+    sure = (0, 0, 100, 100, 0.9)
+    unsure, distant = (10, 0, 110, 100, 0.44), (36, 0, 136, 100, 0.8)
+    for other in (unsure, distant):
+        assert merge_duplicates(faces(sure, other), 0.5).boxes.tolist() == [list(sure[:4])]
+
+
+def test_images_on_a_sheet_lie_apart_and_are_whole() -> None:
+    images = [np.full((height, width, 3), 9, np.uint8) for height, width in SIZES_ON_A_SHEET]
+    sheet, corners = lay_out(images)
+    assert sheet.shape[0] % 32 == sheet.shape[1] % 32 == 0
+    assert (sheet > 0).any(axis=2).sum() == sum(
+        height * width for height, width in SIZES_ON_A_SHEET
+    )
+    for (x, y), (height, width) in zip(corners, SIZES_ON_A_SHEET, strict=True):
+        around = sheet[max(y - 32, 0) : y + height + 32, max(x - 32, 0) : x + width + 32]
+        assert (around > 0).any(axis=2).sum() == height * width
 
 
 # The whole
