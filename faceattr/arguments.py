@@ -130,6 +130,8 @@ def _evaluate(annotation: Any, names: _Names) -> Any:
 def _fits(value: Any, hint: Any) -> bool:
     """Return whether a value has the type of an annotation, as far as that can be told."""
     origin, args = get_origin(hint) or hint, get_args(hint)
+    if hasattr(origin, "__value__"):  # made by a `type` statement, as NumPy's since 2.5
+        return _fits(value, origin.__value__[args] if args else origin.__value__)
     if origin is Any:
         return True
     if origin is IO:
