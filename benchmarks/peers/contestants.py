@@ -159,7 +159,6 @@ CONTESTANTS = (
         "faceattr",
         OURS,
         None,
-        options={"detector": "mtcnn"},  # as the page compares it with other MTCNNs
         stream_options={"video every": {"freeze": "off"}},
     ),
     Contestant(
@@ -196,9 +195,22 @@ CONTESTANTS = (
         "faceattr",
         OURS,
         None,
-        options={"detector": "mtcnn", "precision": "f32"},
+        options={"precision": "f32"},
         tasks=["one emotion", "one all", "sixteen all"],
         is_variant=True,
+    ),
+    Contestant(
+        "faceattr, detector mtcnn",
+        FACEATTR,
+        "faceattr",
+        "faceattr",
+        OURS,
+        None,
+        options={"detector": "mtcnn"},
+        tasks=[
+            *("one faces", "one emotion", "one all"),
+            *("little emotion", "little all", "sixteen all"),
+        ],
     ),
     Contestant(
         "faceattr, detector haar",

@@ -15,7 +15,7 @@ from faceattr.evaluation.tables import Table
 
 OURS, THEIRS = "faceattr", "deepface"
 PEERS = (THEIRS, "deepface, ONNX", "fer", "uniface")
-SAME_DETECTOR = "deepface, detector mtcnn"
+OURS_BY_MTCNN, THEIRS_BY_MTCNN = "faceattr, detector mtcnn", "deepface, detector mtcnn"
 DETECTION = next(task.title for task in TASKS if task.key == "one faces")
 DRAWN = (
     "start emotion",
@@ -154,14 +154,16 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         *_circumstances(results),
         "## In short",
         "Medians; a time is that of one picture or frame, from its file to the answers. In "
-        "brackets: how many times that of faceattr. faceattr finds faces by MTCNN instead of its "
-        "default, YuNet; deepface and fer by their default, OpenCV's cascade.",
+        "brackets: how many times that of faceattr. Each finds faces by its default: faceattr by "
+        "YuNet, deepface and fer by OpenCV's cascade.",
         summary(
             [row for row in rows if row.title != DETECTION], peers(results["runs"])
         ).to_markdown(),
         "![The same as bars](benchmarks.png)",
-        "MTCNN alone, and the package that its weights are from:",
-        summary([row for row in rows if row.title == DETECTION], ["mtcnn"]).to_markdown(),
+        "Detection alone, by YuNet, by MTCNN, and by the package that MTCNN's weights are from:",
+        summary(
+            [row for row in rows if row.title == DETECTION], [OURS_BY_MTCNN, "mtcnn"]
+        ).to_markdown(),
         "The goals, against deepface on TensorFlow:",
         goals(rows, networks).to_markdown(),
         *_by_one_detector(rows),
@@ -187,10 +189,10 @@ def page(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 
 def _by_one_detector(rows: Sequence[Row]) -> Iterator[str]:
-    same = [row for row in rows if row.values.get(SAME_DETECTOR)]
+    same = [row for row in rows if row.values.get(THEIRS_BY_MTCNN)]
     if same:
         yield "With the same detector on both sides, MTCNN:"
-        yield summary(same, [SAME_DETECTOR]).to_markdown()
+        yield summary(same, [THEIRS_BY_MTCNN], ours=OURS_BY_MTCNN).to_markdown()
 
 
 def _circumstances(results: Mapping[str, Any]) -> Iterator[str]:
@@ -239,21 +241,27 @@ def peers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in PEERS if name in able]
 
 
-def summary(rows: Sequence[Row], names: Sequence[str]) -> Table:
-    """Return a table of faceattr's figures beside those of peers."""
+def summary(rows: Sequence[Row], names: Sequence[str], *, ours: str = OURS) -> Table:
+    """Return a table of faceattr's figures beside those of peers.
+
+    Args:
+        rows: The figures.
+        names: The peers.
+        ours: Which of faceattr's contestants they are compared with.
+    """
     cells = [
-        [row.title, *(_cell(row, name) for name in (OURS, *names))]
+        [row.title, *(_cell(row, name, ours) for name in (ours, *names))]
         for row in rows
-        if any(row.values.get(name) for name in (OURS, *names))
+        if any(row.values.get(name) for name in (ours, *names))
     ]
-    return Table("", ["", OURS, *names], cells)
+    return Table("", ["", ours, *names], cells)
 
 
-def _cell(row: Row, name: str) -> str:
-    value, ratio = row.median(name), row.ratio(name)
+def _cell(row: Row, name: str, ours: str) -> str:
+    value, ratio = row.median(name), row.ratio(name, to=ours)
     if value is None:
         return ""
-    if name == OURS:
+    if name == ours:
         return f"**{row.show(value)}**"
     return row.show(value) + (f" ({_three_digits(ratio)}×)" if ratio else "")
 
