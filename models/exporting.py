@@ -17,6 +17,7 @@ from faceattr.evaluation.metrics import calibration_error
 from faceattr.networks import graph
 from faceattr.networks.formats import npz
 from models.figures import ASSETS, sha256
+from models.training import load_weights
 
 TEMPERATURES = (0.2, 5.0)  # between which the best one is looked for
 ONE_STD = 0.6827  # share of a normal distribution within one standard deviation of its mean
@@ -91,13 +92,13 @@ def at_temperature(scores: NDArray[np.floating], temperature: float) -> NDArray[
 
 
 def set_mean_weights(model: keras.Model, files: Sequence[Path]) -> None:
-    """Give the model the mean of the weights in files of its own form.
+    """Give the model the mean of the weights in files, each as `load_weights` takes them.
 
     Reference: Wortsman et al., Model soups, ICML 2022.
     """
     runs = []
     for file in files:
-        model.load_weights(file)
+        load_weights(model, file)
         runs.append(model.get_weights())
     model.set_weights([np.mean(arrays, axis=0) for arrays in zip(*runs, strict=True)])
 

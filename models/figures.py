@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from faceattr.detectors.mtcnn.detector import MtcnnDetector
 from faceattr.engines import create_engine
 from faceattr.evaluation.datasets import LabelledSet
 from faceattr.evaluation.evaluate import Evaluation, answer_each, score
@@ -74,8 +73,7 @@ class Served:
 
 def served(action: str, data: LabelledSet, *, attribute: str) -> Served:
     """Measure what the way from a picture to a crop costs."""
-    detector = MtcnnDetector(min_face=SMALLEST_FACE, max_faces=1)
-    pipeline = Pipeline([action], detector=detector)
+    pipeline = Pipeline([action], min_face=SMALLEST_FACE, max_faces=1)
     pictures = replace(data, pictures=[enlarged(picture) for picture in data.pictures])
     through = list(answer_each(pipeline, replace(pictures, are_crops=False), attribute))
     directly = [
@@ -164,11 +162,13 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_card(folder: Path, figures: Mapping[str, Any], text: str) -> None:
-    """Write figures.json, and the text between the two marks of README.md."""
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+def write_card(
+    folder: Path, figures: Mapping[str, Any], text: str, *, section: str = "figures"
+) -> None:
+    """Write the section's json file, and the text between its two marks in README.md."""
+    (folder / f"{section}.json").write_text(json.dumps(figures, indent=1) + "\n")
     card = folder / "README.md"
-    marked = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
+    marked = re.compile(rf"(<!-- {section} -->\n).*(<!-- end of {section} -->)", re.DOTALL)
     card.write_text(marked.sub(lambda match: match[1] + text + match[2], card.read_text()))
 
 

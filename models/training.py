@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +12,8 @@ import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from faceattr.networks.formats import npz
 
 Targets: TypeAlias = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
 """What a model shall give, one row per picture; by the names of its outputs if it has several."""
@@ -50,6 +52,8 @@ class VariedBatches(keras.utils.PyDataset):
         vary: Returns an (H, W, C) picture as another camera might have seen it.
         batch_size: Pictures of a batch; what is left over waits for another epoch.
         seed: Makes the same batches again.
+        shares: (N,) how often each picture is drawn, summing to 1; None for each once an epoch.
+        epoch_size: Pictures of an epoch, if there are shares.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class VariedBatches(keras.utils.PyDataset):
         *,
         batch_size: int,
         seed: int,
+        shares: NDArray[np.float64] | None = None,
+        epoch_size: int | None = None,
     ) -> None:
         super().__init__()
         self._images = images
@@ -67,17 +73,25 @@ class VariedBatches(keras.utils.PyDataset):
         self._vary = vary
         self._batch_size = batch_size
         self._seed = seed
+        self._shares = shares
+        self._epoch_size = epoch_size or len(images)
         self._epoch = 0
 
     def __len__(self) -> int:
-        return len(self._images) // self._batch_size
+        return self._epoch_size // self._batch_size
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Targets]:
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(len(self._images))
-        rows = order[index * self._batch_size : (index + 1) * self._batch_size]
+        rows = self._order()[index * self._batch_size : (index + 1) * self._batch_size]
         rng = np.random.default_rng((self._seed, self._epoch, index))
         images = np.stack([self._vary(image, rng) for image in self._images[rows]])
         return images.astype(np.float32), rows_of(self._targets, rows)
+
+    def _order(self) -> NDArray[np.intp]:
+        """Return the rows of this epoch."""
+        rng = np.random.default_rng((self._seed, self._epoch))
+        if self._shares is None:
+            return rng.permutation(len(self._images))
+        return rng.choice(len(self._images), self._epoch_size, p=self._shares)
 
     def start_at(self, epoch: int) -> None:
         """Give the batches of that epoch next, the first being 0."""
@@ -129,7 +143,7 @@ def fit(
             ),
             weight_decay=options.weight_decay,
             use_ema=True,
-            ema_momentum=0.999,
+            ema_momentum=options.ema_momentum,
         ),
         loss=loss,
         loss_weights=loss_weights,
@@ -163,13 +177,15 @@ def training_options(description: str | None, **defaults: float) -> argparse.Arg
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="the npz file with the pictures")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
-    parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to train on")
+    parser.add_argument(
+        "--start-from", type=Path, help="weights of an earlier run or of the wheel, to train on"
+    )
     for name, default in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of teachers")
     parser.add_argument("--teacher-share", type=float, default=0.6, help="in the targets")
+    parser.add_argument("--ema-momentum", type=float, default=0.999, help="of the weights' mean")
     parser.add_argument("--policy", default="mixed_bfloat16", help="Keras's precision policy")
     parser.add_argument("--seed", type=int, default=1)
     return parser
@@ -182,11 +198,39 @@ def begin(options: argparse.Namespace) -> None:
     options.run.mkdir(parents=True, exist_ok=True)
 
 
+def load_weights(model: keras.Model, file: Path) -> None:
+    """Give the model the weights of an earlier run, or those of a network in the wheel (.npz)."""
+    if file.suffix != ".npz":
+        model.load_weights(file)
+        return
+    layers = [layer for layer in model.layers if layer.weights]
+    for layer, arrays in zip(layers, npz.load(file).weights.values(), strict=True):
+        layer.set_weights(arrays)
+
+
 def held_out(num_rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows to train on, and those that are only watched: the same in every run."""
     order = np.random.default_rng(0).permutation(num_rows)
     watched, trained = np.split(order, [round(HELD_OUT * num_rows)])
     return trained, watched
+
+
+def shares(
+    groups: Sequence[NDArray[np.integer]], of_sets: Sequence[float], *, balance: float
+) -> NDArray[np.float64]:
+    """Return how often each row of several sets is drawn, summing to 1.
+
+    Args:
+        groups: The group of each row, for example its label, of each set.
+        of_sets: Share of each set.
+        balance: 0 draws the rows of a set equally often, 1 its groups.
+    """
+    drawn = []
+    for members, share in zip(groups, of_sets, strict=True):
+        _, inverse, counts = np.unique(members, return_inverse=True, return_counts=True)
+        weights = (counts ** -float(balance))[inverse]
+        drawn.append(share * weights / weights.sum())
+    return np.concatenate(drawn) / sum(of_sets)
 
 
 def taught(
@@ -204,17 +248,25 @@ def taught(
     """
     if not options.teachers:
         return targets
-    answers = []
-    for weights in options.teachers:
-        model.load_weights(weights)
-        for side in (images, images[:, :, ::-1]):
-            answers.append(model.predict(side, batch_size=256, verbose=0))
+    share = np.float32(options.teacher_share)
 
-    def mix(target: NDArray[np.float32], *said: NDArray[np.float32]) -> NDArray[np.float32]:
-        return target + np.float32(options.teacher_share) * (np.mean(said, axis=0) - target)
+    def mix(target: NDArray[np.float32], said: NDArray[np.float32]) -> NDArray[np.float32]:
+        return target + share * (said - target)
 
-    mixed: Targets = keras.tree.map_structure(mix, targets, *answers)
+    said = answers(model, images, options.teachers)
+    mixed: Targets = keras.tree.map_structure(mix, targets, said)
     return mixed
+
+
+def answers(model: keras.Model, images: NDArray[np.uint8], teachers: Sequence[Path]) -> Targets:
+    """Return the mean of what trained networks say of pictures and of their mirror images."""
+    said = []
+    for weights in teachers:
+        load_weights(model, weights)
+        for side in (images, images[:, :, ::-1]):
+            said.append(model.predict(side, batch_size=256, verbose=0))
+    mean: Targets = keras.tree.map_structure(lambda *rows: np.mean(rows, axis=0), *said)
+    return mean
 
 
 def moved(
@@ -239,6 +291,46 @@ def moved(
         matrix[0, 2] += width - 1
     flat = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return flat.reshape(image.shape)
+
+
+def photographed(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return the picture as a poor camera gives it: blurred, dark, noisy, compressed, or not.
+
+    Args:
+        image: (H, W, C) uint8.
+        rng: What decides; half of the pictures are returned as they are.
+    """
+    if rng.random() < 0.5:
+        return image
+    shape, height = image.shape, image.shape[0]
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2) * height / 64)
+    if rng.random() < 0.2:
+        image = motion_blurred(image, rng)
+    if rng.random() < 0.25:  # low light
+        table = 255 * (np.arange(256) / 255) ** rng.uniform(1.1, 2.2) * rng.uniform(0.5, 1)
+        image = table.astype(np.uint8)[image]
+    if rng.random() < 0.35:
+        noise = rng.normal(0, rng.uniform(2, 10), image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))]
+        code = cv2.imencode(".jpg", image, quality)[1]
+        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_UNCHANGED))
+    return np.asarray(image, np.uint8).reshape(shape)
+
+
+def motion_blurred(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return the picture smeared along a line of up to a tenth of its side."""
+    length = rng.uniform(1, 0.1 * image.shape[0])
+    angle = rng.uniform(0, np.pi)
+    reach = int(np.ceil(length / 2))
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for step in np.linspace(-length / 2, length / 2, 4 * reach + 1):
+        x, y = np.round(reach + step * np.array([np.cos(angle), np.sin(angle)])).astype(int)
+        kernel[y, x] += 1
+    flat = cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(flat, np.uint8).reshape(image.shape)
 
 
 def shrunken(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

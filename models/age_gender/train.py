@@ -1,17 +1,25 @@
-"""Train the built-in age and gender network on UTKFace.
+r"""Train the built-in age and gender network on UTKFace, All-Age-Faces and APPA-REAL.
 
-    python -m models.age_gender.crops utkface_112.npz crops.npz
-    KERAS_BACKEND=torch python -m models.age_gender.train crops.npz --run runs/age-gender
+    python -m models.crops age utkface_112.npz utkface.npz
+    python -m models.crops age all_age_faces.npz all_age_faces_crops.npz --only-found \
+        --leave-out-tenth
+    python -m models.crops age appa_real.npz appa_real_crops.npz --only-found
+    KERAS_BACKEND=torch python -m models.age_gender.train utkface.npz all_age_faces_crops.npz \
+        appa_real_crops.npz --shares 0.45 0.27 0.28 --run runs/age-gender \
+        --start-from faceattr/assets/age_gender.npz --teachers faceattr/assets/age_gender.npz
 
-Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. On one processor core with AMX an
-epoch takes one and a half minutes with torch. A run that was interrupted goes on from its last
-epoch when it is started again with the same --run. With --teachers, the network learns from the
-answers of others as well.
+Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. A run that was interrupted goes on
+from its last epoch when it is started again with the same --run. With --teachers, the network
+learns from the answers of others to the first set's pictures as well; of a set without genders
+they say these.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import keras
@@ -24,36 +32,64 @@ from faceattr.networks.architectures.age_gender import age_gender
 from models import training
 
 AGES = np.arange(NUM_AGES, dtype=np.float32)
+DECADE = 10  # years
+
+
+class Faces(NamedTuple):
+    """Faces to train on."""
+
+    crops: NDArray[np.uint8]
+    """(N, 2, 96, 96, 3) BGR, two crops of each face."""
+    age: NDArray[np.integer]
+    """(N,) years."""
+    targets: training.Targets
+    """Distributions to learn."""
+    labels: training.Targets
+    """Distributions to measure with."""
+
+    def part(self, rows: NDArray[np.intp]) -> Faces:
+        """Return some of the faces."""
+        targets, labels = (training.rows_of(one, rows) for one in (self.targets, self.labels))
+        return Faces(self.crops[rows], self.age[rows], targets, labels)
 
 
 def main() -> None:
     """Train as the command line says."""
-    options = training.training_options(
+    parser = training.training_options(
         __doc__, epochs=36, batch_size=96, learning_rate=2e-3, weight_decay=0.05
-    ).parse_args()
+    )
+    parser.add_argument("data", type=Path, nargs="+", help="what models.crops has written")
+    parser.add_argument("--shares", type=float, nargs="+", default=[1.0], help="of each set")
+    parser.add_argument("--balance", type=float, default=0.35, help="of decades; 0 none, 1 equal")
+    parser.add_argument("--epoch-size", type=int, default=12_000, help="pictures of an epoch")
+    options = parser.parse_args()
     training.begin(options)
 
-    with np.load(options.data) as data:
-        crops, age, is_woman = data["crops"], data["age"], data["gender"]
-    labels = {
-        "age": bells(np.minimum(age, AGES[-1])),
-        "gender": np.eye(len(GENDERS), dtype=np.float32)[1 - is_woman],  # woman, man
-    }
-    trained, watched = training.held_out(len(crops))
-    targets = training.taught(labels, age_gender(), crops[:, 1], options)
+    sets = [load_faces(path, options, first=path == options.data[0]) for path in options.data]
+    parts = [training.held_out(len(one.age)) for one in sets]
+    trained = [one.part(part[0]) for one, part in zip(sets, parts, strict=True)]
+    watched = [one.part(part[1]) for one, part in zip(sets, parts, strict=True)]
+    del sets
     model = age_gender(normalization=training.BatchNormalization)
     if options.start_from:
-        model.load_weights(options.start_from)
+        training.load_weights(model, options.start_from)
     training.fit(
         model,
         training.VariedBatches(
-            crops[trained],
-            training.rows_of(targets, trained),
+            np.concatenate([one.crops for one in trained]),
+            joined([one.targets for one in trained]),
             vary,
             batch_size=options.batch_size,
             seed=options.seed,
+            shares=training.shares(
+                [one.age // DECADE for one in trained], options.shares, balance=options.balance
+            ),
+            epoch_size=options.epoch_size,
         ),
-        (crops[watched][:, 1], training.rows_of(labels, watched)),
+        (
+            np.concatenate([one.crops[:, 1] for one in watched]),
+            joined([one.labels for one in watched]),
+        ),
         loss={
             "age": age_loss,
             "gender": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
@@ -62,6 +98,29 @@ def main() -> None:
         metrics={"age": [mean_absolute_error], "gender": ["accuracy"]},
         options=options,
     )
+
+
+def load_faces(path: Path, options: argparse.Namespace, *, first: bool) -> Faces:
+    """Return the faces of a set, the targets of the first mixed with what the teachers say.
+
+    Genders that the set does not have are those that the teachers say.
+    """
+    with np.load(path) as data:
+        crops, age = data["crops"], data["age"]
+        is_woman = data.get("gender")
+    labels = {"age": bells(np.minimum(age, AGES[-1]))}
+    if is_woman is None:
+        said = training.answers(age_gender(), crops[:, 1], options.teachers)
+        labels["gender"] = dict(said)["gender"]
+    else:
+        labels["gender"] = np.eye(len(GENDERS), dtype=np.float32)[1 - is_woman]  # woman, man
+    targets = training.taught(labels, age_gender(), crops[:, 1], options) if first else labels
+    return Faces(crops, age, targets, labels)
+
+
+def joined(targets: Sequence[training.Targets]) -> training.Targets:
+    """Return the targets of several sets as one."""
+    return keras.tree.map_structure(lambda *rows: np.concatenate(rows), *targets)
 
 
 def bells(age: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -93,7 +152,7 @@ def mean_absolute_error(target: Any, scores: Any) -> Any:
 def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return one of the two crops of a face, as another camera might have seen it."""
     image = training.moved(crops[rng.integers(2)], rng, turn=8, scale=0.08, shift=0.03)
-    if rng.random() < 0.15:
+    if rng.random() < 0.2:
         image = training.shrunken(image, int(rng.integers(20, 64)))
     image = training.relit(image, rng, contrast=0.18, brightness=15)
     if rng.random() < 0.15:
@@ -104,7 +163,7 @@ def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8
         image = np.clip(image * balance, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
         image = training.covered(image, rng, sides=(0.15, 0.4))
-    return image
+    return training.photographed(image, rng)
 
 
 if __name__ == "__main__":

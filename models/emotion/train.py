@@ -1,15 +1,17 @@
-"""Train the built-in emotion network on FER2013 with the FER+ votes.
+r"""Train the built-in emotion network on FER2013 with the FER+ votes, and on RAF-DB.
 
-    KERAS_BACKEND=torch python -m models.emotion.train fer2013.npz --run runs/emotion
+    python -m models.crops emotion rafdb.npz rafdb_crops.npz --leave-out-tenth
+    KERAS_BACKEND=torch python -m models.emotion.train fer2013.npz --rafdb rafdb_crops.npz \
+        --run runs/emotion --start-from faceattr/assets/emotion.npz
 
-Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. On one processor core with AMX an
-epoch takes one minute with torch. A run that was interrupted goes on from its last epoch when it
-is started again with the same --run. With --teachers, the network learns from the answers of
-others as well.
+Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. A run that was interrupted goes on
+from its last epoch when it is started again with the same --run. With --teachers, the network
+learns from the answers of others to FER2013's pictures as well.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from models import training
 
 NOT_A_FACE = 9  # FER+ column
 TRAINING = 0  # value of `split`
+SMOOTHING = 0.1  # share of RAF-DB's target that all labels have equally
 
 
 class TrainingRows(NamedTuple):
@@ -48,37 +51,82 @@ class TrainingRows(NamedTuple):
         return (label_share * own + (1 - label_share) * voted).astype(np.float32)
 
 
+class Faces(NamedTuple):
+    """Faces to train on."""
+
+    crops: NDArray[np.uint8]
+    """(N, 2, 48, 48, 1) gray, two crops of each face."""
+    targets: NDArray[np.float32]
+    """(N, 7) distributions to learn."""
+    labels: NDArray[np.float32]
+    """(N, 7) distributions to measure with."""
+
+    def part(self, rows: NDArray[np.intp]) -> Faces:
+        """Return some of the faces."""
+        return Faces(self.crops[rows], self.targets[rows], self.labels[rows])
+
+
 def main() -> None:
     """Train as the command line says."""
     parser = training.training_options(
         __doc__, epochs=60, batch_size=128, learning_rate=3e-3, weight_decay=0.05
     )
+    parser.add_argument("data", type=Path, help="npz with images, label, split, ferplus_votes")
+    parser.add_argument("--rafdb", type=Path, help="what models.crops has written of RAF-DB")
+    parser.add_argument("--rafdb-share", type=float, default=0.4, help="of each batch")
+    parser.add_argument("--balance", type=float, default=0.5, help="of labels; 0 none, 1 equal")
+    parser.add_argument("--epoch-size", type=int, default=12_000, help="pictures of an epoch")
     parser.add_argument("--label-share", type=float, default=0.25, help="of FER2013's own label")
     options = parser.parse_args()
     training.begin(options)
 
-    rows = load_training_rows(options.data)
-    images = rows.images
-    trained, watched = training.held_out(len(images))
-    labels = rows.targets(label_share=options.label_share)
-    targets = training.taught(labels, compact(), images, options)
+    sets = [fer2013(options)]
+    if options.rafdb:
+        sets.append(rafdb(options.rafdb))
+    parts = [training.held_out(len(one.crops)) for one in sets]
+    trained = [one.part(part[0]) for one, part in zip(sets, parts, strict=True)]
+    watched = [one.part(part[1]) for one, part in zip(sets, parts, strict=True)]
     model = compact(normalization=training.BatchNormalization)
     if options.start_from:
-        model.load_weights(options.start_from)
+        training.load_weights(model, options.start_from)
     training.fit(
         model,
         training.VariedBatches(
-            images[trained],
-            training.rows_of(targets, trained),
+            np.concatenate([one.crops for one in trained]),
+            np.concatenate([one.targets for one in trained]),
             vary,
             batch_size=options.batch_size,
             seed=options.seed,
+            shares=training.shares(
+                [one.targets.argmax(axis=1) for one in trained],
+                [1 - options.rafdb_share, options.rafdb_share][: len(sets)],
+                balance=options.balance,
+            ),
+            epoch_size=options.epoch_size,
         ),
-        (images[watched], labels[watched]),
+        (
+            np.concatenate([one.crops[:, -1] for one in watched]),
+            np.concatenate([one.labels for one in watched]),
+        ),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         options=options,
     )
+
+
+def fer2013(options: argparse.Namespace) -> Faces:
+    """Return FER2013's training rows, their targets mixed with what the teachers say."""
+    rows = load_training_rows(options.data)
+    labels = rows.targets(label_share=options.label_share)
+    targets = np.asarray(training.taught(labels, compact(), rows.images, options))
+    return Faces(np.stack([rows.images, rows.images], axis=1), targets, labels)
+
+
+def rafdb(path: Path) -> Faces:
+    """Return RAF-DB's training rows."""
+    with np.load(path) as data:
+        crops, labels = data["crops"], np.eye(len(EMOTIONS), dtype=np.float32)[data["label"]]
+    return Faces(crops, labels + SMOOTHING * (1 / len(EMOTIONS) - labels), labels)
 
 
 def load_training_rows(path: Path) -> TrainingRows:
@@ -89,15 +137,20 @@ def load_training_rows(path: Path) -> TrainingRows:
         return TrainingRows(data["images"][rows][..., None], data["label"][rows], votes[rows])
 
 
-def vary(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the face as another camera might have seen it, (48, 48, 1) uint8."""
-    image = training.moved(image, rng, turn=7, scale=0.08, shift=0.035)
+def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return one of the two crops of a face as another camera might have seen it.
+
+    Args:
+        crops: (2, 48, 48, 1) uint8.
+        rng: What decides.
+    """
+    image = training.moved(crops[rng.integers(2)], rng, turn=7, scale=0.08, shift=0.035)
     if rng.random() < 0.1:
         image = training.shrunken(image, int(rng.integers(16, 36)))
     image = training.relit(image, rng, contrast=0.15, brightness=12)
     if rng.random() < 0.4:
         image = training.covered(image, rng, sides=(0.15, 0.4))
-    return image
+    return training.photographed(image, rng)
 
 
 if __name__ == "__main__":

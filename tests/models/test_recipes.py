@@ -33,6 +33,8 @@ def fer2013(tmp_path: Path) -> Path:
         split=np.zeros(NUM_PICTURES, int),
         ferplus_votes=np.zeros((NUM_PICTURES, 10), int),
     )
+    crops = rng.integers(0, 256, (NUM_PICTURES, 2, 48, 48, 1), np.uint8)
+    np.savez(tmp_path / "rafdb.npz", crops=crops, label=labels)
     return path
 
 
@@ -41,6 +43,7 @@ def train(data: Path, run: Path, *, backend: str = "tensorflow") -> subprocess.P
         [
             *(sys.executable, "-m", "models.emotion.train", str(data), "--run", str(run)),
             *("--epochs", "3", "--batch-size", "16", "--policy", "float32"),
+            *("--epoch-size", str(NUM_PICTURES), "--rafdb", str(data.with_name("rafdb.npz"))),
         ],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend},
