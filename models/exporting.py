@@ -91,8 +91,15 @@ def at_temperature(scores: NDArray[np.floating], temperature: float) -> NDArray[
     return normalized
 
 
-def set_mean_weights(model: keras.Model, files: Sequence[Path]) -> None:
+def set_mean_weights(
+    model: keras.Model, files: Sequence[Path], shares: Sequence[float] | None = None
+) -> None:
     """Give the model the mean of the weights in files, each as `load_weights` takes them.
+
+    Args:
+        model: Of the form of all files.
+        files: What to take the mean of.
+        shares: How much each file counts; None for all the same.
 
     Reference: Wortsman et al., Model soups, ICML 2022.
     """
@@ -100,13 +107,32 @@ def set_mean_weights(model: keras.Model, files: Sequence[Path]) -> None:
     for file in files:
         load_weights(model, file)
         runs.append(model.get_weights())
-    model.set_weights([np.mean(arrays, axis=0) for arrays in zip(*runs, strict=True)])
+    model.set_weights(
+        [np.average(arrays, axis=0, weights=shares) for arrays in zip(*runs, strict=True)]
+    )
 
 
 def soften(model: keras.Model, layer: str, temperature: float) -> None:
     """Divide the logits that a dense layer gives."""
     weights = model.get_layer(layer).get_weights()
     model.get_layer(layer).set_weights([array / temperature for array in weights])
+
+
+def adjust_prior(
+    model: keras.Model, layer: str, prior: NDArray[np.floating], *, strength: float
+) -> None:
+    """Make labels more probable that are frequent, after a training that drew rare ones more often.
+
+    Args:
+        model: Has the layer.
+        layer: Dense layer that gives the logits.
+        prior: (C,) how frequent each label is, summing to 1.
+        strength: 0 changes nothing; 1 multiplies the probabilities by the prior.
+
+    Reference: Menon et al., Long-tail learning via logit adjustment, ICLR 2021.
+    """
+    kernel, bias = model.get_layer(layer).get_weights()
+    model.get_layer(layer).set_weights([kernel, bias + strength * np.log(prior)])
 
 
 def write_asset(model: keras.Model, name: str) -> None:

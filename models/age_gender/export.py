@@ -41,9 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, nargs="+", help="what models.crops has written")
+    parser.add_argument("--shares", type=float, nargs="+", help="how much each file counts")
     options = parser.parse_args()
     model = age_gender()
-    set_mean_weights(model, options.weights)
+    set_mean_weights(model, options.weights, options.shares)
 
     answers: dict[str, Answers] = {"age": [], "gender": []}
     for path in options.data:

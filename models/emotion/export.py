@@ -6,7 +6,8 @@ Writes faceattr/assets/emotion.npz, its kernels in half precision, and notes in
 models/emotion/export.json the digests of all files and what the calibration did. Of several runs,
 each going on from the one before, the mean of the weights is taken; the network of the wheel may
 be among them. The temperature is the one that suits the held-out training rows best: FER2013's
-with a FER+ majority, and RAF-DB's.
+with a FER+ majority, and RAF-DB's. Training draws rare labels more often than they occur; --prior
+takes a part of that back.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceattr.evaluation.datasets import ferplus_majority
+from faceattr.labels import EMOTIONS
 from faceattr.networks.architectures.compact import compact
 from models import training
 from models.emotion.train import load_training_rows
 from models.exporting import (
+    adjust_prior,
     calibrate_classes,
     note_export,
     set_mean_weights,
@@ -34,24 +38,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path, help="npz with images, label, split, ferplus_votes")
     parser.add_argument("rafdb", type=Path, help="what models.crops has written of RAF-DB")
+    parser.add_argument("--prior", type=float, default=0.0, help="strength of the labels' prior")
     parser.add_argument("weights", type=Path, nargs="+")
+    parser.add_argument("--shares", type=float, nargs="+", help="how much each file counts")
     options = parser.parse_args()
     model = compact()
-    set_mean_weights(model, options.weights)
+    set_mean_weights(model, options.weights, options.shares)
 
     rows = load_training_rows(options.data)
-    _, watched = training.held_out(len(rows.images))
-    truth = ferplus_majority(rows.votes[watched])
-    images, truth = rows.images[watched][truth >= 0], truth[truth >= 0]
+    truth = ferplus_majority(rows.votes)
+    fer2013 = training.held_out(len(truth))
     with np.load(options.rafdb) as data:
-        _, watched = training.held_out(len(data["label"]))
-        images = np.concatenate([images, data["crops"][watched][:, 1]])
-        truth = np.concatenate([truth, data["label"][watched]])
-    scores = model.predict(images.astype(np.float32), verbose=0)
-    calibration = calibrate_classes(scores, truth)
+        crops, labels = data["crops"][:, 1], data["label"]
+    rafdb = training.held_out(len(labels))
+    prior = np.mean([frequency(truth[fer2013[0]]), frequency(labels[rafdb[0]])], axis=0)
+    adjust_prior(model, "scores_logits", prior, strength=options.prior)
+
+    images = np.concatenate([rows.images[fer2013[1]], crops[rafdb[1]]])
+    truth = np.concatenate([truth[fer2013[1]], labels[rafdb[1]]])
+    scores = model.predict(images[truth >= 0].astype(np.float32), verbose=0)
+    calibration = calibrate_classes(scores, truth[truth >= 0])
     soften(model, "scores_logits", calibration.temperature)
     write_asset(model, "emotion.npz")
     note_export(Path(__file__).parent, options.weights, "emotion.npz", emotion=calibration)
+
+
+def frequency(labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return how frequent each emotion is among (N,) labels; -1 is none of them."""
+    return np.bincount(labels[labels >= 0], minlength=len(EMOTIONS)) / np.sum(labels >= 0)
 
 
 if __name__ == "__main__":

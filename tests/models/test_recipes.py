@@ -17,6 +17,7 @@ from faceattr.networks.formats import npz
 
 ROOT = Path(__file__).parents[2]
 NUM_PICTURES = 80
+LONG_EPOCH = 400  # pictures: enough time to interrupt the training after the first of three
 
 
 @pytest.fixture
@@ -38,12 +39,14 @@ def fer2013(tmp_path: Path) -> Path:
     return path
 
 
-def train(data: Path, run: Path, *, backend: str = "tensorflow") -> subprocess.Popen[bytes]:
+def train(
+    data: Path, run: Path, *, backend: str = "tensorflow", epoch_size: int = NUM_PICTURES
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "models.emotion.train", str(data), "--run", str(run)),
             *("--epochs", "3", "--batch-size", "16", "--policy", "float32"),
-            *("--epoch-size", str(NUM_PICTURES), "--rafdb", str(data.with_name("rafdb.npz"))),
+            *("--epoch-size", str(epoch_size), "--rafdb", str(data.with_name("rafdb.npz"))),
         ],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend},
@@ -71,13 +74,13 @@ def test_a_recipe_runs_on_every_backend(backend: str, fer2013: Path, tmp_path: P
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_from_its_last_epoch(fer2013: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with train(fer2013, run) as process:
+    with train(fer2013, run, epoch_size=LONG_EPOCH) as process:
         while not epochs_in(run):
             assert process.poll() is None
             time.sleep(0.05)
         process.kill()
     assert epochs_in(run) != [0, 1, 2]
-    with train(fer2013, run) as process:
+    with train(fer2013, run, epoch_size=LONG_EPOCH) as process:
         assert process.wait() == 0
     assert epochs_in(run) == [0, 1, 2]
 

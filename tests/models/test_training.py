@@ -11,7 +11,7 @@ import pytest
 from faceattr.engines import create_engine
 from faceattr.networks.architectures.compact import compact
 from faceattr.networks.formats import npz
-from models import training
+from models import exporting, training
 
 
 def test_each_set_has_its_share_of_the_batches() -> None:
@@ -72,3 +72,13 @@ def test_a_training_may_start_from_the_network_of_the_wheel() -> None:
     np.testing.assert_allclose(
         model.predict(crops.astype(np.float32), verbose=0), scores, atol=1e-4
     )
+
+
+def test_a_stronger_prior_makes_frequent_labels_more_probable() -> None:
+    model = compact()
+    crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    prior = np.array([0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
+    before = model.predict(crops, verbose=0)
+    exporting.adjust_prior(model, "scores_logits", prior, strength=1)
+    expected = before * prior / (before * prior).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(crops, verbose=0), expected, rtol=1e-4)
