@@ -4,7 +4,8 @@ A fork copies one thread only. The other threads of OpenVINO do not exist in the
 would make it hang or abort in two cases:
 
 - Another thread is compiling or running a network at the moment of the fork. Nobody releases in
-  the child what that thread holds, so the fork waits until the work is done.
+  the child what that thread holds, so the fork waits until the work is done, and until OpenVINO's
+  own threads have come to rest.
 - The child destroys a network that its parent has compiled, and OpenVINO waits for threads that
   do not exist. So the child never destroys the networks of its parent.
 
@@ -14,8 +15,10 @@ Networks compiled in the child give the same results. They run on one thread the
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +27,7 @@ from weakref import WeakSet
 from faceattr.errors import EngineError
 
 PATIENCE = 10.0  # seconds that a fork waits for other threads
+REST = 0.05  # seconds after which OpenVINO's threads sleep
 
 
 class ForkGuard:
@@ -75,6 +79,7 @@ class ForkGuard:
         finally:
             with self._changed:
                 self._at_work -= Counter([thread])
+                self._last_work = time.monotonic()
                 self._changed.notify_all()
 
     def _reset(self) -> None:
@@ -82,6 +87,7 @@ class ForkGuard:
         self._at_work: Counter[int] = Counter()  # threads, by how often they have begun
         self._forking: set[int] = set()  # threads
         self._is_quiet = True
+        self._last_work = -math.inf  # when it ended
 
     def _wait_for_others(self) -> None:
         thread = threading.get_ident()
@@ -90,6 +96,7 @@ class ForkGuard:
             self._is_quiet = self._changed.wait_for(
                 lambda: not self._at_work.keys() - {thread}, self._patience
             )
+        time.sleep(max(self._last_work + REST - time.monotonic(), 0))
 
     def _let_others_work(self) -> None:
         with self._changed:
