@@ -57,6 +57,7 @@ MAX_DAMAGED = 100  # frames in a row; after more of them a video is at its end
 COMPLETE = 0.9  # of the frames that a video claims to have; many have a few less
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s, each before a camera is opened again
 TIMEOUT = 10_000  # ms, for servers
+MAX_LATE = 1.0  # s that a video at its own speed makes up for; after a longer pause it goes on
 VIDEOS = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 MATROSKA = {".mkv", ".webm"}
 PLAYLIST = b"#EXTM3U"  # first bytes of an HLS playlist
@@ -346,6 +347,55 @@ class VideoFile(Source):
                 yield index, np.asarray(image, np.uint8), position
             elif index - due >= MAX_DAMAGED:
                 return
+
+
+class Paced(Source):
+    """A video at its own speed, as live as a camera: what comes late is left out.
+
+    Args:
+        video: The frames.
+        clock: Gives the time in seconds.
+        sleep: Waits for as many seconds.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        video: Source,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._video = video
+        self._clock = clock
+        self._sleep = sleep
+        self._num_late = 0
+        self.fps = video.fps
+        self.num_frames = video.num_frames
+        self.paths = video.paths
+
+    @property
+    def num_dropped(self) -> int:  # type: ignore[override]
+        """Number of frames that could not be read, or came too late."""
+        return self._video.num_dropped + self._num_late
+
+    def __iter__(self) -> Iterator[Frame]:
+        began = -math.inf
+        for frame in self._video:
+            late = self._clock() - began - frame.timestamp
+            if late > MAX_LATE:  # the first frame, or the reader paused
+                began, late = self._clock() - frame.timestamp, 0.0
+            if late > 1 / (self.fps or FPS):
+                self._num_late += 1
+                continue
+            if late < 0:
+                self._sleep(-late)
+            yield frame
+
+    def close(self) -> None:
+        """See the base class."""
+        self._video.close()
 
 
 @explained
