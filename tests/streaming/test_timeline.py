@@ -70,7 +70,7 @@ def test_labels_have_the_colors_that_they_have_everywhere(tmp_path: Path) -> Non
     gender = Classification({"woman": 0.7, "man": 0.3})
     axes = axes_of([[face(1, emotion=HAPPY, gender=gender)]] * 20, tmp_path)
     colors = {
-        one.get_label(): to_hex(one.get_facecolor()[0])
+        one.get_label(): to_hex(tuple(np.asarray(one.get_facecolor())[0]))
         for diagram in axes[2:]
         for one in diagram.collections
     }
@@ -78,7 +78,7 @@ def test_labels_have_the_colors_that_they_have_everywhere(tmp_path: Path) -> Non
 
 
 def levels_of(strip: Axes) -> list[int]:
-    return [round(float(np.mean(image.get_array()))) for image in strip.images]
+    return [round(float(np.asarray(image.get_array()).mean())) for image in strip.images]
 
 
 @pytest.mark.parametrize("num_frames", [20, 100, 2000])

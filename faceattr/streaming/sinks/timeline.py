@@ -45,6 +45,7 @@ STRIP_WIDTH = 5.2  # inches of a diagram without its labels
 GAP = 0.5  # seconds without a face that are left empty
 NOTHING = "nothing was read off any face"
 LINE_COLOR = "#404040"
+BAND = "± standard deviation"
 STRIP_PIXELS = 120  # height of a picture
 MOST_PICTURES = 32  # that are kept; a strip shows fewer
 
@@ -227,8 +228,8 @@ def _draw_line(axes: Axes, times: Times, estimates: Sequence[Estimate]) -> None:
     stds = np.array([one.std or 0.0 for one in estimates])
     axes.plot(times, values, color=LINE_COLOR, label="estimate")
     if stds.any():
-        band = {"color": LINE_COLOR, "alpha": 0.2, "lw": 0, "label": "± standard deviation"}
-        axes.fill_between(times, values - stds, values + stds, **band)
+        low, high = values - stds, values + stds
+        axes.fill_between(times, low, high, color=LINE_COLOR, alpha=0.2, lw=0, label=BAND)
     axes.set_ylabel(_plain(estimates[0].unit))
 
 
