@@ -18,10 +18,8 @@ import typer
 
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.images import printable
-from faceattr.pipeline import uncertain_of
 from faceattr.results import ImageResult
 from faceattr.streaming.statistics import TrackTable
-from faceattr.types import UNCERTAIN
 
 if TYPE_CHECKING:
     from faceattr.evaluation.tables import Table as Figures
@@ -156,18 +154,23 @@ class FaceTable:
             print_table(["picture", "face", "x1, y1, x2, y2", "confidence", *names], rows)
 
 
-def print_tracks(tracks: TrackTable, min_confidence: float) -> None:
-    """Print one row per track: when it was seen, and the mean of what was read."""
-    names = dict.fromkeys(name for means in tracks.attributes.values() for name in means)
+def print_tracks(tracks: TrackTable) -> None:
+    """Print one row per track: when it was seen, and what it showed for how much of the time.
+
+    What was seen in a single frame is shown as on a picture.
+    """
+    summaries = tracks.summaries
+    names = dict.fromkeys(name for track in summaries.values() for name in track)
     rows = []
     for track_id, (first, last, num_frames) in tracks.presence.items():
-        means = tracks.attributes[track_id]
-        uncertain = uncertain_of(means, min_confidence)
-        cells = [UNCERTAIN if name in uncertain else str(means.get(name, "")) for name in names]
-        seen = [f"#{track_id}", f"{first:.1f} s", f"{last:.1f} s", str(num_frames)]
-        rows.append([*seen, *cells])
+        summary, face = summaries[track_id], tracks.last_faces[track_id]
+        texts = {name: face.text(name) for name in summary} if num_frames == 1 else summary
+        cells = [str(texts.get(name, "")) for name in names]
+        rows.append([f"#{track_id}", f"{first:.1f}–{last:.1f} s", str(num_frames), *cells])
     if rows:
-        print_table(["track", "from", "to", "frames", *names], rows)
+        is_summed_up = any(one.num_frames > 1 for one in tracks.presence.values())
+        title = "shares of the time; medians ± spread" if is_summed_up else None
+        print_table(["face", "seen", "frames", *names], rows, title=title)
 
 
 def print_figures(figures: Figures) -> None:

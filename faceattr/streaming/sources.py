@@ -274,6 +274,8 @@ class VideoFile(Source):
                 raise SourceError(f"{self._name}: no such file")
             if not os.path.isfile(address):
                 raise SourceError(f"{self._name}: not a file; a camera is given by its number")
+            if not os.path.getsize(address):
+                raise SourceError(f"{self._name}: an empty file")
             address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
             self.paths = _files_of(address)
         self._capture = open_capture(address)
