@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         WindowSink,
     )
     from faceattr.streaming.sources import LiveSource, Pictures, Source, VideoFile, open_source
+    from faceattr.streaming.statistics import TrackTable
 
 __version__ = "0.1.0"
 
@@ -87,6 +88,7 @@ _STREAMING = {  # SciPy and others take a moment, for streams only
         *("VideoSink", "WindowSink"),
     ),
     "sources": ("LiveSource", "Pictures", "Source", "VideoFile", "open_source"),
+    "statistics": ("TrackTable",),
 }
 
 __all__ = [
@@ -138,6 +140,7 @@ __all__ = [
     "SourceError",
     "StreamOptions",
     "TimelineSink",
+    "TrackTable",
     "Trunk",
     "Unit",
     "UnknownNameError",
