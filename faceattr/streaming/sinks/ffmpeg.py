@@ -56,7 +56,7 @@ class Sound(NamedTuple):
 
 @lru_cache(maxsize=1)
 def find_ffmpeg() -> str | None:
-    """Return the path of an ffmpeg that encodes H.264, on the PATH or in imageio-ffmpeg."""
+    """Return the path of an ffmpeg that encodes H.264, on the PATH or of imageio-ffmpeg."""
     return next(filter(_encodes_h264, _candidates()), None)
 
 
@@ -72,14 +72,13 @@ def _candidates() -> Iterator[str]:
 
 def _encodes_h264(ffmpeg: str) -> bool:
     command = [ffmpeg, "-hide_banner", "-encoders"]
-    with suppress(OSError):
-        return (
-            f" {ENCODER} ".encode()
-            in subprocess.run(
-                command, capture_output=True, stdin=subprocess.DEVNULL, check=False
-            ).stdout
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
-    return False
+    except OSError:  # it cannot be started
+        return False
+    return f" {ENCODER} " in done.stdout
 
 
 class H264Video:
