@@ -126,6 +126,18 @@ def test_sound_is_trimmed_to_the_frames(tmp_path: Path, ending: str, early: floa
     assert sum(one != other for one, other in zip(heard, expected, strict=True)) <= 3
 
 
+def test_sound_keeps_in_step_with_a_video_cut_between_key_frames(
+    clip: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "cut.mp4"
+    assert not run("-ss", "1.3", "-i", clip, "-c", "copy", source).returncode
+    copy(source, tmp_path / "a.mp4")
+    assert count_frames(source) == pytest.approx(4.7 * 25, abs=1)  # earlier ones are hidden
+    changes = [0.7, 1.7, 2.7, 3.7]  # seconds
+    heard = np.flatnonzero(np.diff(tones(tmp_path / "a.mp4"))) / 20
+    assert [min(abs(heard - time)) < 0.08 for time in changes] == [True] * 4
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libopus"])
 def test_sound_that_players_do_not_know_is_encoded_anew(tmp_path: Path, codec: str) -> None:
     copy(make_clip(tmp_path / "clip.mkv", codec), tmp_path / "a.mp4")
@@ -253,8 +265,8 @@ def test_a_video_on_a_full_disk_stays_readable(tmp_path: Path, ending: str) -> N
 def test_a_disk_without_room_for_a_second_copy_keeps_the_first(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(command: list[str]) -> bytes:
-        if command[-1] == "pipe:":
+    def fail(command: list[str]) -> str:
+        if command[-1] == "-":  # no file
             return run_ffmpeg(command)
         with full_disk(20_000):
             return run_ffmpeg(command)

@@ -168,21 +168,21 @@ class H264Video:
             self._rewrite()
 
     def _cut(self, sound: Sound) -> list[str]:
-        """Return the options of ffmpeg that add the sound as a second input."""
+        """Return the options of ffmpeg that take the sound of a second input."""
         video_start, codec = _probe(self._ffmpeg, sound.source)
         start, seconds = video_start + sound.start, self._num_frames / self._fps
         part = ["-ss", f"{start:.3f}", "-t", f"{seconds:.3f}", "-i", _url(sound.source)]
         kept = codec in PLAYED or self._format == "matroska"
         drop_earlier = ["-copypriorss:a", "0"]  # what comes with the key frame before the start
-        return [*part, "-map", "1:a?", "-c:a", "copy" if kept else "aac", *drop_earlier]
+        frames = ["-map", "0:v", "-map", "1:a?"]
+        return [*part, *frames, "-c:a", "copy" if kept else "aac", *drop_earlier]
 
     def _rewrite(self, sound: Sequence[str] = ()) -> None:
         """Copy the frames into a file whose index comes first."""
-        frames = ["-map", "0:v", "-c:v", "copy"]
+        source = ["-i", _url(self._output.path)]
         with self._output.replacing() as file:
-            target = ["-movflags", "+faststart", "-f", self._format, _url(file.name)]
-            source = ["-i", _url(self._output.path)]
-            _run([self._ffmpeg, *QUIET, *source, *sound, *frames, *target])
+            target = ["-c:v", "copy", "-movflags", "+faststart", "-f", self._format]
+            _run([self._ffmpeg, *QUIET, *source, *sound, *target, _url(file.name)])
 
     def _error(self) -> SinkError:
         self._messages.seek(0)
@@ -198,18 +198,17 @@ def _probe(ffmpeg: str, source: str) -> tuple[float, str]:
     Raises:
         SinkError: It cannot be read.
     """
-    streams = ["-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", "-frames:v", "1"]
-    shown = _run([ffmpeg, *QUIET, "-i", _url(source), *streams, "-f", "framecrc", "pipe:"]).decode()
-    base = re.search(r"^#tb 0: (.+)$", shown, re.MULTILINE)
-    packet = re.search(r"^0, *-?\d+, *(-?\d+),", shown, re.MULTILINE)  # stream, DTS, PTS
-    codec = re.search(r"^#codec_id 1: (.+)$", shown, re.MULTILINE)
-    if base is None or packet is None:
+    first = ["-map", "0:v:0", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-"]
+    shown = _run([ffmpeg, *QUIET, "-loglevel", "info", "-i", _url(source), *first])
+    time = re.search(r"pts_time:(-?[\d.]+)", shown)
+    codec = re.search(r"Stream #0:.*: Audio: (\w+)", shown)
+    if time is None:
         raise SinkError(f"{printable(source)}: ffmpeg finds no frame")
-    return float(Fraction(base[1]) * int(packet[1])), codec[1] if codec else ""
+    return float(time[1]), codec[1] if codec else ""
 
 
-def _run(command: Sequence[str]) -> bytes:
-    """Run ffmpeg and return its output.
+def _run(command: Sequence[str]) -> str:
+    """Run ffmpeg and return its messages.
 
     Raises:
         SinkError: It fails; the message says why.
@@ -219,7 +218,7 @@ def _run(command: Sequence[str]) -> bytes:
     )
     if done.returncode:
         raise SinkError(f"ffmpeg failed: {_reason(done.stderr, done.returncode)}")
-    return done.stdout
+    return done.stderr.decode(errors="replace")
 
 
 def _reason(messages: bytes, status: int) -> str:
