@@ -41,6 +41,7 @@ class Flag:
         metavar: Placeholder of the value in the help, if its type says too little.
         default: The default in words, where the value itself would not say it.
         short: A short form, such as ``-a``.
+        off: The flag's only form, which sets a switch to False.
     """
 
     help: str
@@ -48,6 +49,7 @@ class Flag:
     metavar: str | None = None
     default: str | None = None
     short: str | None = None
+    off: str | None = None
 
 
 def option(
@@ -58,10 +60,27 @@ def option(
     metavar: str | None = None,
     shown_default: str | None = None,
     short: str | None = None,
+    off: str | None = None,
 ) -> Any:
     """Return a dataclass field whose metadata describe its flag."""
-    flag = Flag(help, panel, metavar, shown_default, short)
+    flag = Flag(help, panel, metavar, shown_default, short, off)
     return field(default=default, metadata={"flag": flag})
+
+
+@explained
+@dataclass(frozen=True, slots=True)
+class DrawOptions:
+    """What is drawn of each face on annotated pictures and videos, besides its box.
+
+    Attributes:
+        labels: Whether its attributes are written beside it.
+        landmarks: Whether its landmarks are drawn.
+        blur: Whether it is hidden behind a coarse mosaic, which cannot be undone.
+    """
+
+    labels: bool = option(True, "Draw no text on pictures.", "output", off="--no-labels")
+    landmarks: bool = option(False, "Draw the landmarks on pictures.", "output")
+    blur: bool = option(False, "Hide the faces on pictures; this cannot be undone.", "output")
 
 
 class SearchKeywords(TypedDict, total=False):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceattr.cli.flags import Without, with_flags
+from faceattr.cli.flags import Without, flags_given, with_flags
 from faceattr.cli.rendering import (
     FaceTable,
     exit_with,
@@ -21,7 +21,7 @@ from faceattr.cli.rendering import (
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.errors import FaceattrError, OptionError, SinkError
 from faceattr.images import find_images
-from faceattr.options import PipelineOptions, option
+from faceattr.options import DrawOptions, PipelineOptions, option
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
 from faceattr.results import (
@@ -75,15 +75,18 @@ class PictureOutput:
         named = (form for form in FORMS if getattr(self, form))
         return next(named, suffix if suffix in FORMS else None)
 
-    def open(self, outputs: Outputs, columns: Sequence[str]) -> Iterator[ResultWriter]:
+    def open(
+        self, outputs: Outputs, columns: Sequence[str], drawing: DrawOptions
+    ) -> Iterator[ResultWriter]:
         """Yield the writers that were asked for.
 
         Args:
             outputs: The files of the run.
             columns: As in `Pipeline.columns`.
+            drawing: What is drawn on annotated pictures.
         """
         if self.save:  # first, so that each row of a table has its picture
-            yield PictureFolder(self.save, outputs=outputs)
+            yield PictureFolder(self.save, drawing=drawing, outputs=outputs)
         if self.form == "csv":
             yield CsvTable(self.output or standard_output(), columns=columns, outputs=outputs)
         elif self.form == "json":
@@ -98,12 +101,14 @@ Paths = Annotated[
 
 
 @with_flags
-def analyze(paths: Paths, options: PipelineOptions, output: PictureOutput) -> None:
+def analyze(
+    paths: Paths, options: PipelineOptions, output: PictureOutput, drawing: DrawOptions
+) -> None:
     """Find the faces of pictures and read their attributes.
 
     A picture that cannot be read is reported, the others go on, and the exit status is 1.
     """
-    _run(Pipeline.from_options(options), paths, output)
+    _run(Pipeline.from_options(options), paths, output, drawing)
 
 
 @with_flags
@@ -111,13 +116,18 @@ def detect(
     paths: Paths,
     options: Annotated[PipelineOptions, Without({"actions", "labels", "min_confidence"})],
     output: PictureOutput,
+    drawing: Annotated[DrawOptions, Without({"labels"})],
 ) -> None:
     """Find the faces of pictures, without reading anything off them."""
-    _run(Pipeline.from_options(replace(options, actions=())), paths, output)
+    _run(Pipeline.from_options(replace(options, actions=())), paths, output, drawing)
 
 
-def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> None:
+def _run(
+    pipeline: Pipeline, paths: Sequence[str], output: PictureOutput, drawing: DrawOptions
+) -> None:
     """Put pictures through the pipeline, and write each result as it comes."""
+    if not output.save and (flags := flags_given(drawing)):
+        raise OptionError(f"{flags}: there are no annotated pictures without --save DIR; add it")
     errors: list[FaceattrError] = []
     sources = find_images(paths, on_error=errors.append)
     if output.resume and output.save:
@@ -126,12 +136,13 @@ def _run(pipeline: Pipeline, paths: Sequence[str], output: PictureOutput) -> Non
         inputs=sources,
         overwrite=output.overwrite,
         resume=output.resume,
-        options=pipeline.settings,
+        options=pipeline.settings | {"drawing": asdict(drawing)},
     )
     num_done, status = 0, 1
     try:
         with ExitStack() as stack:
-            files = [stack.enter_context(one) for one in output.open(outputs, pipeline.columns)]
+            writers = output.open(outputs, pipeline.columns, drawing)
+            files = [stack.enter_context(one) for one in writers]
             remaining = begin(files, sources)
             if output.resume:
                 num_done = len(sources) - len(remaining)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceattr.cli.flags import Without, with_flags
+from faceattr.cli.flags import Without, flags_given, with_flags
 from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, show
 from faceattr.cli.signals import INTERRUPTED
-from faceattr.errors import FaceattrError
+from faceattr.errors import FaceattrError, OptionError
 from faceattr.images import printable
-from faceattr.options import StreamOptions, option
+from faceattr.options import DrawOptions, StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.streaming.sinks import (
     CsvSink,
@@ -77,6 +77,7 @@ class VideoOutput(FrameOutput):
 def stream(
     options: StreamOptions,
     output: StreamOutput,
+    drawing: DrawOptions,
     source: Annotated[
         str,
         typer.Argument(
@@ -93,9 +94,10 @@ def stream(
     status = Status(live)
     sinks = output.open(outputs)
     if output.display:
-        sinks.append(WindowSink(status=lambda: str(status), outputs=outputs))
+        sinks.append(WindowSink(status=lambda: str(status), drawing=drawing, outputs=outputs))
     if output.record:
-        sinks.append(VideoSink(output.record, fps=frames.fps or 25, outputs=outputs))
+        fps = frames.fps or 25
+        sinks.append(VideoSink(output.record, fps=fps, drawing=drawing, outputs=outputs))
     _follow(live, frames, sinks, status)
 
 
@@ -106,17 +108,21 @@ def video(
     ],
     options: Annotated[StreamOptions, Without({"budget"})],
     output: VideoOutput,
+    drawing: DrawOptions,
 ) -> None:
     """Follow the faces of a video and read their attributes; the table has one row per track."""
     from faceattr.streaming.analysis import LiveAnalysis
     from faceattr.streaming.sinks import TimelineSink
 
+    if not output.save and (flags := flags_given(drawing)):
+        raise OptionError(f"{flags}: there is no annotated video without --save FILE; add it")
     live = LiveAnalysis.from_options(options)
     frames = open_source(path)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     sinks = output.open(outputs)
     if output.save:
-        sinks.append(VideoSink(output.save, fps=frames.fps or 25, outputs=outputs))
+        fps = frames.fps or 25
+        sinks.append(VideoSink(output.save, fps=fps, drawing=drawing, outputs=outputs))
     if output.plot:
         sinks.append(TimelineSink(output.plot, outputs=outputs))
     _follow(live, frames, sinks, Status(live), tracks=TrackTable())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cli.conftest import Command
 
+from faceattr import analyze, draw_faces
 from faceattr.images import load_image
 from faceattr.pipeline import Pipeline
 from faceattr.results import ImageResult
@@ -66,9 +67,29 @@ def test_a_bad_file_is_reported_and_the_rest_go_on(
     assert not np.array_equal(drawn, load_image(astronaut))
 
 
+def test_flags_say_what_is_drawn_on_pictures(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    image = load_image(astronaut)
+    (face,) = analyze(image)
+    for flags, keywords in (
+        (["--no-labels", "--landmarks"], {"labels": False, "landmarks": True}),
+        (["--blur", "--labels", "happy,sad"], {"blur": True}),
+    ):
+        folder = tmp_path / flags[0]
+        assert faceattr("analyze", astronaut, "--save", folder, *flags).status == 0
+        drawn = load_image(folder / "astronaut.png")
+        expected = draw_faces(image, [face], **keywords)
+        assert (drawn != expected).any(axis=2).mean() < 0.01  # other words on the label
+        assert (drawn != draw_faces(image, [face])).any(axis=2).mean() > 0.001
+    assert faceattr("detect", astronaut, "--save", tmp_path / "out", "--blur").status == 0
+    assert not analyze(tmp_path / "out" / "astronaut.png")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--blur", "--no-labels"], "--no-labels and --blur: there are no annotated pictures"),
         (["--actions", "emotoin"], "did you mean 'emotion'"),
         (["--detector", "mtcn"], "did you mean 'mtcnn'"),
         (["--json", "--csv"], "--json and --csv exclude each other"),
@@ -220,6 +241,7 @@ def test_a_run_is_not_resumed_with_other_options(
         patch.setattr(Pipeline, "analyze_each", analyze_each)
         assert faceattr(*command).status == 130
     for odd, message in {
+        "--blur": "had the options drawing={'labels': True",
         "--detector=haar": "had the options detector='yunet'",
         "--threshold=0.9": "this one has threshold=0.9; resume with the same options",
         "--precision=f32": "precision='auto'; this one has precision='f32'",

@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli.conftest import Command
 
+from faceattr import detect
 from faceattr.errors import SinkError
 from faceattr.images import load_image
 from faceattr.streaming.sinks import JsonLinesSink
@@ -32,6 +34,17 @@ def test_a_video_becomes_tables_a_copy_and_a_picture(
     last = json.loads(lines.read_text().splitlines()[-1])
     assert last["faces"][0]["attributes"]["emotion"]["label"] == "happy"
     assert load_image(plot).std() > 10
+
+
+def test_flags_say_what_is_drawn_on_a_video(faceattr: Command, clip: Path, tmp_path: Path) -> None:
+    plain, hidden, recorded = (tmp_path / name for name in ("a.avi", "b.avi", "c.avi"))
+    flags = ["--blur", "--no-labels"]
+    assert faceattr("video", clip, "--save", plain).status == 0
+    assert faceattr("video", clip, "--save", hidden, *flags).status == 0
+    assert faceattr("stream", clip, "--no-display", "--record", recorded, *flags).status == 0
+    images = [next(iter(VideoFile(path))).image for path in (plain, hidden, recorded)]
+    assert [len(detect(image)) for image in images] == [1, 0, 0]
+    np.testing.assert_array_equal(images[1], images[2])
 
 
 def test_labels_of_a_video_can_be_grouped_and_left_out_where_unsure(
@@ -79,6 +92,7 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
         (["stream", "CLIP", "--detect-every", "0"], "detect_every is 0; it must be at least 1"),
         (["video", "CLIP", "--labels", "hapy,sad"], "did you mean 'happy'"),
         (["video", "CLIP", "--plot", "a.nope"], "a.nope: the name of a picture ends in"),
+        (["video", "CLIP", "--blur"], "there is no annotated video without --save FILE"),
         (["video", "CLIP", "--save", "a.gif"], "a.gif: the name of a video ends in"),
     ],
 )

@@ -12,8 +12,9 @@ from statistics import median
 
 import cv2
 
-from faceattr.drawing import draw_faces
+from faceattr.drawing import FramePainter
 from faceattr.errors import OptionError, SinkError
+from faceattr.options import DrawOptions
 from faceattr.outputs import AppendFile, OutputFile, Outputs
 from faceattr.streaming.sinks.base import Sink, require_time
 from faceattr.streaming.sinks.containers import (
@@ -46,6 +47,7 @@ class VideoSink(Sink):
     Args:
         path: File to write; ``.mp4``, ``.mov``, ``.mkv`` or ``.avi``.
         fps: Frames per second of the video; above 60, at most what the timestamps show.
+        drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run; by default, one that replaces a file of that name.
 
     Raises:
@@ -58,6 +60,7 @@ class VideoSink(Sink):
         path: str | os.PathLike[str],
         *,
         fps: float = FPS,
+        drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
     ) -> None:
         if not 0 < fps < math.inf:
@@ -67,6 +70,7 @@ class VideoSink(Sink):
         self._output = (outputs or Outputs(overwrite=True)).file(path)
         self.paths = (self._output.path,)
         self._fps = float(fps)
+        self._painter = FramePainter(drawing)
         self._waiting: list[tuple[float, BGRImage]] | None = [] if fps > USUAL_FPS else None
         self._video: _Video | None = None
         self._start = 0.0  # timestamp of the first frame, moved by the jumps since
@@ -86,7 +90,7 @@ class VideoSink(Sink):
         if self._waiting is None:
             self._add(due, frame.image, faces)
             return
-        self._waiting.append((due, draw_faces(frame.image, faces)))
+        self._waiting.append((due, self._painter.draw(frame.image, faces)))
         if len(self._waiting) == PROBE_FRAMES:
             self._add_waiting()
 
@@ -125,7 +129,7 @@ class VideoSink(Sink):
         num_due = round(due * self._fps) + 1
         if self._num_frames >= num_due:
             return
-        picture = draw_faces(image, faces)
+        picture = self._painter.draw(image, faces)
         if self._video is None:
             self._video = _Video(self._output, picture, self._fps)
         for _ in range(num_due - self._num_frames):

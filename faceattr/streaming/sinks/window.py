@@ -12,8 +12,9 @@ from pathlib import Path
 
 import cv2
 
-from faceattr.drawing import draw_faces, draw_status
+from faceattr.drawing import FramePainter, draw_status
 from faceattr.errors import SinkError
+from faceattr.options import DrawOptions
 from faceattr.outputs import Outputs
 from faceattr.results import encode_image
 from faceattr.streaming.sinks.base import Sink
@@ -34,6 +35,7 @@ class WindowSink(Sink):
         title: Title of the window.
         snapshots: Folder in which images are saved; none is replaced.
         status: Gives a line to write over the image.
+        drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run.
 
     Raises:
@@ -46,6 +48,7 @@ class WindowSink(Sink):
         *,
         snapshots: str | os.PathLike[str] = ".",
         status: Callable[[], str] = str,
+        drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
     ) -> None:
         _require_display()
@@ -53,11 +56,12 @@ class WindowSink(Sink):
         self._snapshots = Path(snapshots)
         self._outputs = outputs or Outputs()
         self._status = status
+        self._painter = FramePainter(drawing)
         self._is_open = False
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """See the base class."""
-        picture = draw_faces(frame.image, faces)
+        picture = self._painter.draw(frame.image, faces)
         self._open(picture)
         cv2.imshow(self._title, draw_status(picture, self._status()))
         paused = False
