@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ from faceattr.drawing.painting import (
     paint_label,
     paint_landmarks,
     paste,
+    size_of_label,
 )
 from faceattr.images import ImageSource, load_image
 from faceattr.options import DrawOptions
@@ -49,6 +51,7 @@ def draw_faces(
     faces: Sequence[Face],
     *,
     labels: bool = True,
+    label_size: float = 1.0,
     landmarks: bool = False,
     blur: bool = False,
     keep_size: bool = False,
@@ -69,14 +72,16 @@ def draw_faces(
         image: As in `load_image`.
         faces: Faces of that image.
         labels: Write the attributes.
+        label_size: Size of text, in (0, 10]; 1 for one that suits the image and the face.
         landmarks: Draw the landmarks.
         blur: Hide each face and a margin around it behind a coarse mosaic, which cannot be undone.
         keep_size: Neither enlarge the image nor add a legend; labels without room are left out.
 
     Raises:
         ImageError: The image cannot be read.
+        OptionError: The size is out of range.
     """
-    options = DrawOptions(labels=labels, landmarks=landmarks, blur=blur)
+    options = DrawOptions(labels, label_size, landmarks, blur)
     return annotate(load_image(image), faces, options, keep_size=keep_size)
 
 
@@ -87,28 +92,29 @@ def annotate(
     drawn = _hide(image, faces, options)
     if not keep_size:
         drawn, faces = _enlarge(drawn, faces)
-    scene = _Scene(drawn, faces)
+    scene = _Scene(drawn, faces, label_size=options.label_size)
     scene.paint_boxes(landmarks=options.landmarks)
     if not options.labels:
         return drawn
     numbers = None if keep_size else [number_of(face, index) for index, face in enumerate(faces)]
-    parts = scene.paint_labels(numbers)
+    forms = scene.forms(numbers)
     places = place_labels(
         scene.boxes[scene.labelled],
-        _sizes(parts),
+        _sizes(forms),
         scene.canvas,
         gap=scene.gap,
         obstacles=scene.boxes[scene.silent],
     )
-    scene.paste_labels(parts, places)
+    scene.paint_labels(forms, places)
     if numbers is None:
         return drawn
     unsaid = [
         index
-        for index, forms, place in zip(scene.labelled, parts, places, strict=True)
-        if place is None or place.form == len(forms) - 1
+        for index, own, place in zip(scene.labelled, forms, places, strict=True)
+        if place is None or place.form == len(own) - 1
     ]
-    return _with_legend(drawn, [legend_of(faces[index], index) for index in unsaid])
+    legend = [legend_of(faces[index], index) for index in unsaid]
+    return _with_legend(drawn, legend, scene.least) if legend else drawn
 
 
 class FramePainter:
@@ -129,21 +135,21 @@ class FramePainter:
     def draw(self, image: BGRImage, faces: Sequence[Face]) -> BGRImage:
         """Return a copy of the image of the next frame with its faces drawn on it."""
         drawn = _hide(image, faces, self._options)
-        scene = _Scene(drawn, faces)
+        scene = _Scene(drawn, faces, label_size=self._options.label_size)
         scene.paint_boxes(landmarks=self._options.landmarks)
         if not self._options.labels:
             return drawn
         scene.keep_heights(self._heights)
-        parts = scene.paint_labels()
+        forms = scene.forms()
         places = self._layout.place(
             [scene.keys[index] for index in scene.labelled],
             scene.boxes[scene.labelled],
-            _sizes(parts),
+            _sizes(forms),
             scene.canvas,
             gap=scene.gap,
             obstacles=scene.boxes[scene.silent],
         )
-        scene.paste_labels(parts, places)
+        scene.paint_labels(forms, places)
         self._heights |= dict(zip(scene.keys, scene.heights, strict=True))
         self._heights = {key: one for key, one in self._heights.items() if key in self._layout}
         return drawn
@@ -164,25 +170,27 @@ class _Scene:
     Args:
         image: Painted on.
         faces: Faces of the image.
+        label_size: Size of text, 1 for the usual.
     """
 
-    def __init__(self, image: BGRImage, faces: Sequence[Face]) -> None:
+    def __init__(self, image: BGRImage, faces: Sequence[Face], *, label_size: float) -> None:
         self.image = image
         self.faces = faces
         self.canvas = image.shape[1], image.shape[0]
-        self.unit = _unit(image)
+        unit = _unit(image)
         boxes = [[round(min(max(one, -FARTHEST), FARTHEST)) for one in face.bbox] for face in faces]
         self.boxes: Boxes = np.array(boxes, np.int64).reshape(-1, 4)
         widths, heights = (self.boxes[:, 2:] - self.boxes[:, :2]).T
-        most = round(MOST_LINE * self.unit)
+        most = round(MOST_LINE * unit)
         lines = np.clip(LINE_OF_FACE * np.minimum(widths, heights), 1, most)
         self._lines: list[int] = np.rint(lines).astype(int).tolist()
         self.gap = max(self._lines, default=1) // 2 + 1
-        texts = np.clip(TEXT_OF_FACE * widths, LEAST_TEXT * self.unit, MOST_TEXT * self.unit)
-        self.heights: list[int] = np.rint(texts).astype(int).tolist()
-        self.forms = [forms_of(face) for face in faces]
-        self.labelled = [index for index, forms in enumerate(self.forms) if forms]
-        self.silent = [index for index, forms in enumerate(self.forms) if not forms]
+        texts = label_size * np.clip(TEXT_OF_FACE * widths, LEAST_TEXT * unit, MOST_TEXT * unit)
+        self.least = max(1, round(label_size * LEAST_TEXT * unit))
+        self.heights: list[int] = np.rint(texts).astype(int).clip(min=1).tolist()
+        self._texts = [forms_of(face) for face in faces]
+        self.labelled = [index for index, texts in enumerate(self._texts) if texts]
+        self.silent = [index for index, texts in enumerate(self._texts) if not texts]
 
     @property
     def keys(self) -> list[int]:
@@ -208,27 +216,33 @@ class _Scene:
             if landmarks and face.landmarks is not None:
                 paint_landmarks(self.image, face.landmarks, face.bbox, color)
 
-    def paint_labels(self, numbers: Sequence[Label] | None = None) -> list[list[BGRImage]]:
-        """Return the pixels of each label in each form, the fullest and largest first.
+    def forms(self, numbers: Sequence[Label] | None = None) -> list[list[_Form]]:
+        """Return the forms of each label, the fullest and largest first.
 
         Args:
             numbers: The last form of each face, if it has one more.
         """
-        least = round(LEAST_TEXT * self.unit)
         return [
-            [paint_label(self.forms[index][0], self.heights[index])]
-            + [paint_label(form, least) for form in self.forms[index]]
-            + ([paint_label(numbers[index], least)] if numbers else [])
+            [_Form(self._texts[index][0], self.heights[index])]
+            + [_Form(text, self.least) for text in self._texts[index]]
+            + ([_Form(numbers[index], self.least)] if numbers else [])
             for index in self.labelled
         ]
 
-    def paste_labels(
-        self, parts: Sequence[Sequence[BGRImage]], places: Sequence[Placement | None]
+    def paint_labels(
+        self, forms: Sequence[Sequence[_Form]], places: Sequence[Placement | None]
     ) -> None:
-        """Copy each label to its place."""
-        for forms, place in zip(parts, places, strict=True):
+        """Paint each label in its place."""
+        for own, place in zip(forms, places, strict=True):
             if place is not None:
-                paste(self.image, forms[place.form], *place.rect[:2])
+                paste(self.image, paint_label(*own[place.form]), *place.rect[:2])
+
+
+class _Form(NamedTuple):
+    """A label, and the height of its capital letters in pixels."""
+
+    label: Label
+    height: int
 
 
 def _hide(image: BGRImage, faces: Sequence[Face], options: DrawOptions) -> BGRImage:
@@ -257,34 +271,37 @@ def _scaled(face: Face, factor: int) -> Face:
     return replace(face, bbox=bbox, landmarks=landmarks)
 
 
-def _with_legend(image: BGRImage, legend: Sequence[Label]) -> BGRImage:
-    """Return the image with these lines below it, or at its right if it is higher than wide."""
-    if not legend:
-        return image
-    rows, width = image.shape[:2]
-    height = round(LEAST_TEXT * _unit(image))
+def _with_legend(image: BGRImage, legend: Sequence[Label], height: int) -> BGRImage:
+    """Return the image with lines below it, or at its right if it is higher than wide.
+
+    Args:
+        image: The image.
+        legend: The lines.
+        height: Height of capital letters in pixels.
+    """
+    rows, columns = image.shape[:2]
     lines = [paint_label(line, height) for line in legend]
-    line_width = max(line.shape[1] for line in lines) + 2 * height
-    line_height = lines[0].shape[0] + round(0.5 * height)
-    columns = width // line_width
-    if width >= rows and columns:
-        per_column = math.ceil(len(lines) / columns)
-        strip = blank(per_column * line_height + height, width)
-        stack = np.vstack
+    width = max(line.shape[1] for line in lines) + 2 * height
+    step = lines[0].shape[0] + round(0.5 * height)
+    num_columns = columns // width if columns >= rows else 0
+    if num_columns:
+        num_rows = math.ceil(len(lines) / num_columns)
+        drawn, left, top = blank(rows + num_rows * step + height, columns), 0, rows
     else:
-        per_column = max(1, rows // line_height)
-        columns = math.ceil(len(lines) / per_column)
-        strip = blank(max(rows, line_height), columns * line_width)
-        stack = np.hstack
+        num_rows = max(1, (rows - height) // step)
+        num_columns = math.ceil(len(lines) / num_rows)
+        least = num_rows * step + height
+        drawn, left, top = blank(max(rows, least), columns + num_columns * width), columns, 0
+    paste(drawn, image, 0, 0)
     for index, line in enumerate(lines):
-        column, row = divmod(index, per_column)
-        paste(strip, line, height + column * line_width, height // 2 + row * line_height)
-    return stack([image, strip])
+        column, row = divmod(index, num_rows)
+        paste(drawn, line, left + height + column * width, top + round(0.75 * height) + row * step)
+    return drawn
 
 
-def _sizes(parts: Sequence[Sequence[BGRImage]]) -> Sizes:
-    """Return (L, N, 2) width and height of each part."""
-    sizes = [[part.shape[1::-1] for part in forms] for forms in parts]
+def _sizes(forms: Sequence[Sequence[_Form]]) -> Sizes:
+    """Return (L, N, 2) width and height of each label in each form."""
+    sizes = [[size_of_label(*form) for form in own] for own in forms]
     return np.array(sizes, np.int64).swapaxes(0, 1) if sizes else np.empty((1, 0, 2), np.int64)
 
 

@@ -21,7 +21,18 @@ OUTLINED = 16  # pixels; on a smaller face, every pixel counts
 MARK = 0.02  # radius of a landmark, as a share of the face's shorter side
 
 
-@lru_cache(maxsize=1024)
+def size_of_label(label: Label, height: int) -> tuple[int, int]:
+    """Return the width and height in pixels of a label.
+
+    Args:
+        label: Lines of words.
+        height: Height of capital letters in pixels.
+    """
+    widths = (sum(_paint_word(word, height).shape[1] for word in line) for line in label)
+    return max(widths), _line_height(height) * len(label)
+
+
+@lru_cache(maxsize=128)  # those of a few faces; larger ones take hundreds of kilobytes
 def paint_label(label: Label, height: int) -> BGRImage:
     """Return (H, W, 3) pixels of a label; they are shared and not to be written to.
 
@@ -29,24 +40,24 @@ def paint_label(label: Label, height: int) -> BGRImage:
         label: Lines of words.
         height: Height of capital letters in pixels.
     """
-    lines = [[_paint_word(word, height) for word in line] for line in label]
-    width = max(sum(word.shape[1] for word in line) for line in lines)
-    rows = []
-    for words, line in zip(lines, label, strict=True):
-        missing = width - sum(word.shape[1] for word in words)
-        rest = np.empty((len(words[0]), missing, 3), np.uint8)
-        rest[:] = to_bgr(line[-1].plate)
-        rows.append(np.hstack([*words, rest]))
-    painted: BGRImage = np.vstack(rows)
+    width, rows = size_of_label(label, height)
+    painted = np.empty((rows, width, 3), np.uint8)
+    for row, line in zip(np.split(painted, len(label)), label, strict=True):
+        row[:] = to_bgr(line[-1].plate)
+        left = 0
+        for word in line:
+            part = _paint_word(word, height)
+            paste(row, part, left, 0)
+            left += part.shape[1]
     painted.flags.writeable = False
     return painted
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _paint_word(word: Word, height: int) -> BGRImage:
     letters = render(word.text, height)
-    pad = max(2, round(PAD * height))
-    shape = height + round(DESCENT * height) + 2 * pad, max(letters.advance, 1) + 2 * pad
+    pad = _pad(height)
+    shape = _line_height(height), max(letters.advance, 1) + 2 * pad
     alpha = np.zeros((*shape, 1), np.float32)
     top, left = pad + height + letters.top, pad + letters.left
     y1, x1 = max(top, 0), max(left, 0)
@@ -54,6 +65,14 @@ def _paint_word(word: Word, height: int) -> BGRImage:
     alpha[y1 : y1 + part.shape[0], x1 : x1 + part.shape[1], 0] = part
     plate, ink = (np.array(to_bgr(color), np.float32) for color in (word.plate, word.ink))
     return np.rint(plate + alpha * (ink - plate)).astype(np.uint8)
+
+
+def _line_height(height: int) -> int:
+    return height + round(DESCENT * height) + 2 * _pad(height)
+
+
+def _pad(height: int) -> int:
+    return max(2, round(PAD * height))
 
 
 def paste(image: BGRImage, part: BGRImage, left: int, top: int) -> None:

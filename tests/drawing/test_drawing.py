@@ -134,6 +134,26 @@ def test_a_legend_that_is_wider_than_the_picture_is_at_its_right() -> None:
     assert drawn.shape[1] > 300 + 500
 
 
+@pytest.mark.parametrize("size", [(5, 300), (300, 5)])
+def test_a_narrow_picture_can_have_a_legend(size: tuple[int, int]) -> None:
+    rows, columns = draw_faces(black(*size), [replace(FACE, bbox=(0, 0, 5, 5))]).shape[:2]
+    assert rows > 20
+    assert columns > 60
+
+
+def test_the_size_of_text_can_be_chosen() -> None:
+    few, usual, many = (
+        count_letters(draw_faces(black(400, 500), [FACE], label_size=size)) for size in (0.7, 1, 3)
+    )
+    assert few < usual < many / 3
+    drawn = draw_faces(black(400, 500), [FACE], label_size=3)
+    np.testing.assert_array_equal(
+        drawn, FramePainter(DrawOptions(label_size=3)).draw(black(400, 500), [FACE])
+    )
+    with pytest.raises(OptionError, match="label_size is 0; it must be above 0 and at most 10"):
+        draw_faces(black(), [FACE], label_size=0)
+
+
 def test_without_a_legend_the_size_is_kept() -> None:
     assert draw_faces(black(), crowd(30), keep_size=True).shape == (200, 300, 3)
 

@@ -15,6 +15,7 @@ from faceattr.drawing.painting import (
     paint_label,
     paint_landmarks,
     paste,
+    size_of_label,
 )
 from faceattr.types import BGRImage
 
@@ -40,6 +41,7 @@ def test_a_label_is_as_high_as_its_text_and_lines() -> None:
     (one, width), (two, _) = (paint_label((line,) * count, 20).shape[:2] for count in (1, 2))
     assert two == 2 * one
     assert 30 < one < 50
+    assert size_of_label((line, line), 20) == (width, two)
     assert paint_label((line,), 40).shape[1] == pytest.approx(2 * width, rel=0.05)
 
 
