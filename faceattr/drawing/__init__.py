@@ -38,7 +38,7 @@ LEGIBLE = 400  # by the smallest whole factor that makes it as long as this
 USUAL_SIDE = 900  # pixels of a square picture that is seen at its own size; larger ones are shrunk
 LEAST_TEXT, MOST_TEXT = 7, 11  # pixels of capital letters on a picture of that size
 TEXT_OF_FACE = 0.09  # height of capital letters, as a share of the face's width
-LINE_OF_FACE = 0.015  # thickness of a box, as a share of its shorter side
+LINE_OF_FACE = 0.02  # thickness of a box, as a share of its shorter side
 MOST_LINE = 2  # pixels of it on a picture of the usual size
 STATUS_TEXT = 9
 STEADY_TEXT = 0.25  # by which the size of text must change before a stream follows
@@ -65,8 +65,9 @@ def draw_faces(
     is that of the track, else the face's index among the faces, as in tables. Beside a frozen
     attribute, its seconds are counted down.
 
-    An image whose longer side is less than 200 pixels is enlarged to at least 400, so that text on
-    it is legible.
+    Capital letters are 7 to 11 pixels high, as suits the face, on an image of up to 900×900 pixels,
+    and in proportion on a larger one. An image whose longer side is less than 200 pixels is
+    enlarged by a whole factor, to 400 or more, so that text on it is legible.
 
     Args:
         image: As in `load_image`.

@@ -19,6 +19,7 @@ from faceattr.palette import (
 from faceattr.types import Classification, Face
 
 PLATE = "#202020"  # under what has no color of its own
+MOST_LETTERS = 40  # of an attribute; longer ones are cut off
 FAINT = "#b4b4b4"  # for what matters less
 
 
@@ -87,9 +88,14 @@ def _words(face: Face, name: str) -> Sequence[Word]:
 
 def _word(face: Face, name: str, text: str) -> Word:
     if _first_label(face) != name:
-        return Word(printable(text))
+        return Word(_shortened(text))
     plate = _plate(face, name)
-    return Word(printable(text), ink_on(plate), plate)
+    return Word(_shortened(text), ink_on(plate), plate)
+
+
+def _shortened(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
 
 
 def _without_confidence(face: Face, name: str) -> str:

@@ -96,6 +96,12 @@ def test_all_text_has_enough_contrast() -> None:
     assert contrast(WHITE, PLATE) > contrast(FAINT, PLATE) >= 4.5
 
 
+def test_long_labels_are_cut_off() -> None:
+    face = replace(FACE, attributes={"mood": Classification({"a" * 1000: 1.0})})
+    for form in (*forms_of(face), legend_of(face, 1)):
+        assert texts(form)[0][-1] == "a" * 39 + "…"
+
+
 def test_control_characters_are_shown_not_obeyed() -> None:
     face = replace(FACE, attributes={"mood": Classification({"a\x1b\u202e": 1.0})})
     assert texts(forms_of(face)[1]) == [[r"a\x1b\u202e 100%"]]
