@@ -76,7 +76,8 @@ class DrawOptions:
         labels: Whether its attributes are written beside it.
         label_size: Size of that text, in (0, 10]; 1 for one that suits the picture and the face.
         landmarks: Whether its landmarks are drawn.
-        blur: Whether it is hidden behind a coarse mosaic, which cannot be undone.
+        blur: Whether it is hidden behind a coarse mosaic, which cannot be undone. Faces that were
+            not found stay visible.
 
     Raises:
         OptionError: The size is out of range.
@@ -85,7 +86,7 @@ class DrawOptions:
     labels: bool = option(True, "Draw no text on pictures.", "output", off="--no-labels")
     label_size: float = option(1.0, "Size of text on pictures, 1 for the usual.", "output")
     landmarks: bool = option(False, "Draw the landmarks on pictures.", "output")
-    blur: bool = option(False, "Hide the faces on pictures; this cannot be undone.", "output")
+    blur: bool = option(False, "Hide the faces that are found, for good.", "output")
 
     def __post_init__(self) -> None:
         _check_number("label_size", self.label_size, above=0, high=10)

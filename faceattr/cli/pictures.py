@@ -116,7 +116,7 @@ def detect(
     paths: Paths,
     options: Annotated[PipelineOptions, Without({"actions", "labels", "min_confidence"})],
     output: PictureOutput,
-    drawing: Annotated[DrawOptions, Without({"labels"})],
+    drawing: Annotated[DrawOptions, Without({"labels", "label_size"})],
 ) -> None:
     """Find the faces of pictures, without reading anything off them."""
     _run(Pipeline.from_options(replace(options, actions=())), paths, output, drawing)

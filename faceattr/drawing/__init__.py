@@ -75,7 +75,8 @@ def draw_faces(
         labels: Write the attributes.
         label_size: Size of text, in (0, 10]; 1 for one that suits the image and the face.
         landmarks: Draw the landmarks.
-        blur: Hide each face and a margin around it behind a coarse mosaic, which cannot be undone.
+        blur: Hide each of the faces, and a margin around it, behind a coarse mosaic, which cannot
+            be undone. Faces that were not found stay visible.
         keep_size: Neither enlarge the image nor add a legend; labels without room are left out.
 
     Raises:

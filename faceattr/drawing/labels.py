@@ -39,9 +39,8 @@ def face_color(face: Face) -> Color:
     """Return the color of its track, else of its first label, else of all faces."""
     if face.track_id is not None:
         return track_color(face.track_id)
-    return next(
-        (_plate(face, name) for name in face.attributes if _is_label(face, name)), FACE_COLOR
-    )
+    name = _first_label(face)
+    return FACE_COLOR if name is None else _plate(face, name)
 
 
 def forms_of(face: Face) -> list[Label]:
@@ -107,11 +106,8 @@ def _without_confidence(face: Face, name: str) -> str:
 
 def _first_label(face: Face) -> str | None:
     """Return the name of the first classification, which gives the face its color."""
-    return next((name for name in face.attributes if _is_label(face, name)), None)
-
-
-def _is_label(face: Face, name: str) -> bool:
-    return isinstance(face.attributes[name], Classification)
+    known = face.attributes.items()
+    return next((name for name, one in known if isinstance(one, Classification)), None)
 
 
 def _plate(face: Face, name: str) -> Color:
