@@ -207,6 +207,7 @@ class PipelineOptions(SearchOptions):
         "basic",
         metavar="LABELS",
         shown_default="all",
+        short="-l",
     )
     min_confidence: float = option(
         0.0, "Show a label only if it is at least this confident, 0 to 1.", "basic"
@@ -226,7 +227,11 @@ class PipelineOptions(SearchOptions):
         shown_default="auto",
     )
     threads: int | None = option(
-        None, "Processor threads of the networks.", "advanced", shown_default="as many as are fast"
+        None,
+        "Processor threads of the networks.",
+        "advanced",
+        shown_default="as many as are fast",
+        short="-t",
     )
     features: bool = False
 

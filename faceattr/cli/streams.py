@@ -85,7 +85,13 @@ def stream(
         ),
     ] = "0",
 ) -> None:
-    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
+    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture.
+
+    Examples:
+        faceattr stream
+        faceattr stream 1 -a emotion,age,gender
+        faceattr stream rtsp://camera/1 --no-display --record out.mp4
+    """
     from faceattr.streaming.analysis import LiveAnalysis  # SciPy takes a moment
 
     live = LiveAnalysis.from_options(options)
@@ -110,7 +116,13 @@ def video(
     output: VideoOutput,
     drawing: DrawOptions,
 ) -> None:
-    """Follow the faces of a video and read their attributes; the table has one row per track."""
+    """Follow the faces of a video and read their attributes; the table has one row per track.
+
+    Examples:
+        faceattr video party.mp4 --save annotated.mp4
+        faceattr video party.mp4 -a emotion,age --csv faces.csv --plot timeline.png
+        faceattr video 'frames/*.png' --jsonl faces.jsonl
+    """
     from faceattr.streaming.analysis import LiveAnalysis
     from faceattr.streaming.sinks import TimelineSink
 
