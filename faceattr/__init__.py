@@ -24,7 +24,7 @@ from faceattr.api import (
     stream,
 )
 from faceattr.detectors.base import Detector, Finder, Search
-from faceattr.drawing import draw_faces
+from faceattr.drawing import FramePainter, draw_faces
 from faceattr.engines.base import Engine
 from faceattr.errors import (
     DuplicateNameError,
@@ -43,7 +43,7 @@ from faceattr.errors import (
 )
 from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
-from faceattr.options import PipelineOptions, SearchOptions, StreamOptions
+from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
 from faceattr.registry import API_VERSION
 from faceattr.results import ImageResult
@@ -106,6 +106,7 @@ __all__ = [
     "Descriptor",
     "Detection",
     "Detector",
+    "DrawOptions",
     "DuplicateNameError",
     "Engine",
     "EngineError",
@@ -115,6 +116,7 @@ __all__ = [
     "Features",
     "Finder",
     "Frame",
+    "FramePainter",
     "HeadAnalyzer",
     "ImageError",
     "ImageResult",

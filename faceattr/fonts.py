@@ -41,7 +41,6 @@ class Letters(NamedTuple):
     advance: int
 
 
-@lru_cache(maxsize=512)
 def render(text: str, height: int) -> Letters:
     """Return text as pixels; a letter that no font on this machine has is shown as its code.
 

@@ -41,6 +41,7 @@ class Flag:
         metavar: Placeholder of the value in the help, if its type says too little.
         default: The default in words, where the value itself would not say it.
         short: A short form, such as ``-a``.
+        off: The flag's only form, which sets a switch to False.
     """
 
     help: str
@@ -48,6 +49,7 @@ class Flag:
     metavar: str | None = None
     default: str | None = None
     short: str | None = None
+    off: str | None = None
 
 
 def option(
@@ -58,10 +60,36 @@ def option(
     metavar: str | None = None,
     shown_default: str | None = None,
     short: str | None = None,
+    off: str | None = None,
 ) -> Any:
     """Return a dataclass field whose metadata describe its flag."""
-    flag = Flag(help, panel, metavar, shown_default, short)
+    flag = Flag(help, panel, metavar, shown_default, short, off)
     return field(default=default, metadata={"flag": flag})
+
+
+@explained
+@dataclass(frozen=True, slots=True)
+class DrawOptions:
+    """What is drawn of each face on annotated pictures and videos, besides its box.
+
+    Attributes:
+        labels: Whether its attributes are written beside it.
+        label_size: Size of that text, in (0, 10]; 1 for one that suits the picture and the face.
+        landmarks: Whether its landmarks are drawn.
+        blur: Whether it is hidden behind a coarse mosaic, which cannot be undone. Faces that were
+            not found stay visible.
+
+    Raises:
+        OptionError: The size is out of range.
+    """
+
+    labels: bool = option(True, "Draw no text on pictures.", "output", off="--no-labels")
+    label_size: float = option(1.0, "Size of text on pictures, 1 for the usual.", "output")
+    landmarks: bool = option(False, "Draw the landmarks on pictures.", "output")
+    blur: bool = option(False, "Hide the faces that are found, for good.", "output")
+
+    def __post_init__(self) -> None:
+        _check_number("label_size", self.label_size, above=0, high=10)
 
 
 class SearchKeywords(TypedDict, total=False):
@@ -179,6 +207,7 @@ class PipelineOptions(SearchOptions):
         "basic",
         metavar="LABELS",
         shown_default="all",
+        short="-l",
     )
     min_confidence: float = option(
         0.0, "Show a label only if it is at least this confident, 0 to 1.", "basic"
@@ -198,7 +227,11 @@ class PipelineOptions(SearchOptions):
         shown_default="auto",
     )
     threads: int | None = option(
-        None, "Processor threads of the networks.", "advanced", shown_default="as many as are fast"
+        None,
+        "Processor threads of the networks.",
+        "advanced",
+        shown_default="as many as are fast",
+        short="-t",
     )
     features: bool = False
 

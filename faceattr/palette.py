@@ -50,6 +50,7 @@ def track_color(track_id: int) -> Color:
     return TRACK_COLORS[(track_id - 1) % len(TRACK_COLORS)]
 
 
+@lru_cache(maxsize=256)
 def ink_on(color: Color) -> Color:
     """Return black or white, whichever is easier to read on a color; the contrast is ≥ 4.58."""
     return max(BLACK, WHITE, key=lambda ink: contrast(ink, color))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from faceattr.options import PipelineKeywords
+
+logger = logging.getLogger(__name__)
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # most images, and pixels, that make one batch
 CROP_PIXELS = 4 * 224**2  # in one batch of crops; larger batches only take more memory
@@ -291,21 +296,35 @@ class Pipeline:
         with self._lock:
             loaded = self._loaded
             if loaded is None or loaded.process_id != self._process_id:
-                loaded = self._loaded = _Loaded(
-                    LoadedDetector(self._detector, self._engine, self.options.search),
-                    [
-                        LoadedAnalyzer(analyzer, self._engine, self.options.groups)
-                        for analyzer in self._analyzers
-                    ],
-                    LandmarkFinder(self._engine),
-                    self._process_id,
-                )
+                loaded = self._loaded = self._load_all()
         return loaded
+
+    def _load_all(self) -> _Loaded:
+        logger.info(
+            "engine %s, precision %s, threads: %s",
+            *(type(self._engine).__name__.removesuffix("Engine"), self._engine.precision),
+            self._engine.threads or "as many as are fast",
+        )
+        name = _name_of(self.options.detector)
+        with _timed(f"detector {name}, threshold {self.threshold:.3g}"):
+            detector = LoadedDetector(self._detector, self._engine, self.options.search)
+        analyzers = []
+        for action, analyzer in zip(self.options.chosen, self._analyzers, strict=True):
+            with _timed(f"analyzer {_name_of(action)}"):
+                analyzers.append(LoadedAnalyzer(analyzer, self._engine, self.options.groups))
+        return _Loaded(detector, analyzers, LandmarkFinder(self._engine), self._process_id)
 
     def _analyze(self, images: Sequence[BGRImage]) -> list[list[Face]]:
         loaded = self._load()
+        begun = time.perf_counter()
         found = [self._detect(loaded, image) for image in images]
-        return self._read_faces(loaded, images, found)
+        detected = time.perf_counter()
+        faces = self._read_faces(loaded, images, found)
+        logger.debug(
+            "%d images: %d faces detected in %.3f s, read in %.3f s",
+            *(len(images), sum(map(len, found)), detected - begun, time.perf_counter() - detected),
+        )
+        return faces
 
     def _detect(
         self, loaded: _Loaded, image: BGRImage, threshold: float | None = None
@@ -465,6 +484,14 @@ def _find_detector(detector: str | Detector) -> Detector:
     if not isinstance(detector, Detector):
         raise OptionError(f"detector is {detector!r}; give the name of a detector, or a Detector")
     return detector
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Log that something was loaded, and how long that took."""
+    begun = time.perf_counter()
+    yield
+    logger.info("%s, loaded in %.2f s", what, time.perf_counter() - begun)
 
 
 def _read_image(source: ImageSource) -> ImageResult:

@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 
 from faceattr.arguments import explained
-from faceattr.drawing import draw_faces
+from faceattr.drawing import annotate
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import Labels, Output, Unit, Vector, to_cells
+from faceattr.options import DrawOptions
 from faceattr.outputs import (
     AppendFile,
     OutputFile,
@@ -457,13 +458,21 @@ class PictureFolder(ResultWriter):
 
     Args:
         folder: Made if it is not there.
+        drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run; by default, one that replaces files of these names.
 
     Raises:
         SinkError: The folder cannot be made.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, outputs: Outputs | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        drawing: DrawOptions | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
+        self._drawing = drawing or DrawOptions()
         self._outputs = outputs or Outputs(overwrite=True)
         self._folder = self._outputs.folder(folder)
         self._mark = UnfinishedMark(folder, self._outputs.options)
@@ -500,7 +509,7 @@ class PictureFolder(ResultWriter):
         if result.image is None:
             return None
         output = output or self._claim(_picture_name(result.source), set())
-        picture = draw_faces(result.image, result.faces)
+        picture = annotate(result.image, result.faces, self._drawing)
         output.write_bytes(encode_image(picture, output.path.suffix))
         return output.path
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.machine import resident_bytes
 from benchmarks.streams.camera import PacedCamera, loop_images, read_images
-from faceattr.drawing import draw_faces
+from faceattr.drawing import FramePainter
 from faceattr.streaming.analysis import LiveAnalysis, play
 from faceattr.streaming.sinks import CallbackSink, JsonLinesSink
 from faceattr.streaming.sources import LiveSource, Pictures, VideoFile
@@ -60,8 +60,10 @@ def measure_live(path: Path, options: Mapping[str, Any], *, fps: float, seconds:
     ages: list[float] = []
     is_complete: list[bool] = []
 
+    painter = FramePainter()
+
     def show(frame: Frame, faces: Sequence[Face]) -> None:
-        draw_faces(frame.image, faces)
+        painter.draw(frame.image, faces)
         ages.append(source.age(frame) * 1000)
         num_attributes = len(live.num_runs)
         is_complete.append(

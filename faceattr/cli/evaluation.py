@@ -60,7 +60,13 @@ def evaluate_analyzer(
         ),
     ] = None,
 ) -> None:
-    """Measure an analyzer on labelled pictures: accuracy, errors, confusion, calibration."""
+    """Measure an analyzer on labelled pictures: accuracy, errors, confusion, calibration.
+
+    Examples:
+        faceattr eval emotion labelled/
+        faceattr eval age ages.csv --json
+        faceattr eval emotion fer2013.csv --split PublicTest --save charts
+    """
     from faceattr.evaluation.datasets import load_labelled_set
     from faceattr.evaluation.evaluate import evaluate
     from faceattr.evaluation.tables import tables_of

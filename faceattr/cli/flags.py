@@ -11,11 +11,12 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from faceattr.cli.completion import FIELDS
 from faceattr.options import Flag
 
 PANELS = {
-    "basic": None,  # with --help, under typer's own title
-    "faces": "Faces",
+    "basic": "Options",
+    "faces": "Faces to find",
     "streaming": "Streaming",
     "output": "Output",
     "advanced": "Advanced",
@@ -46,7 +47,7 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
     flags: dict[str, list[inspect.Parameter]] = {panel: [] for panel in PANELS}
-    names: dict[str, tuple[type, list[str]]] = {}
+    names: dict[str, tuple[type, dict[str, str]]] = {}  # of fields, by those of their flags
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
         kind, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
@@ -54,19 +55,19 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(annotation=hint))
             continue
         assert isinstance(kind, type)
-        names[parameter.name] = kind, []
-        for panel, flag in _flags(kind):
-            if all(flag.name in one for one in extras if isinstance(one, Only)) and not any(
-                flag.name in one for one in extras if isinstance(one, Without)
+        names[parameter.name] = kind, {}
+        for field, panel, flag in _flags(kind):
+            if all(field in one for one in extras if isinstance(one, Only)) and not any(
+                field in one for one in extras if isinstance(one, Without)
             ):
                 flags[panel].append(flag)
-                names[parameter.name][1].append(flag.name)
+                names[parameter.name][1][flag.name] = field
     parameters += [flag for panel in flags.values() for flag in panel]
 
     @wraps(command)
     def run(**values: Any) -> None:
         for parameter, (kind, own) in names.items():
-            values[parameter] = kind(**{name: values.pop(name) for name in own})
+            values[parameter] = kind(**{field: values.pop(name) for name, field in own.items()})
         command(**values)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -74,8 +75,18 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _flags(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
-    """Yield the panel and the parameter for each field that describes a flag."""
+def flags_given(options: object) -> str:
+    """Return the flags by which options differ from their defaults, in words."""
+    assert is_dataclass(options)
+    return " and ".join(
+        field.metadata["flag"].off or f"--{field.name.replace('_', '-')}"
+        for field in fields(options)
+        if getattr(options, field.name) != field.default
+    )
+
+
+def _flags(kind: type) -> Iterator[tuple[str, str, inspect.Parameter]]:
+    """Yield the name, the panel and the parameter for each field that describes a flag."""
     plugins = {"Analyzer": object, "Detector": object}  # options.py does not import them
     hints = get_type_hints(kind, localns=plugins)
     for field in fields(kind):
@@ -89,22 +100,28 @@ def _flags(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
             default = ",".join(default)
         elif value_type is str and default is not None:
             default = str(default)
+        parameter = field.name
         name = f"--{field.name.replace('_', '-')}"
         if value_type is bool and default:
             name += f"/--no-{field.name.replace('_', '-')}"
+        if flag.off:
+            name = f" /{flag.off}"  # as click writes a switch that can only be turned off
+            parameter = flag.off.strip("-").replace("-", "_")
         option = typer.Option(
             *([flag.short] if flag.short else []),
             name,
             help=flag.help,
             metavar=flag.metavar or METAVARS.get(value_type),
             rich_help_panel=PANELS[flag.panel],
-            show_default=flag.default or (default is not None and default is not False),
+            show_default=flag.default or (default is not None and not isinstance(default, bool)),
+            autocompletion=FIELDS.get(field.name),
         )
         optional = value_type | None if default is None else value_type
         yield (
+            field.name,
             flag.panel,
             inspect.Parameter(
-                field.name,
+                parameter,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=default,
                 annotation=Annotated[optional, option],

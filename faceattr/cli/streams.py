@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceattr.cli.flags import Without, with_flags
-from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, say
+from faceattr.cli.flags import Without, flags_given, with_flags
+from faceattr.cli.rendering import exit_with, print_tracks, progress_bar
 from faceattr.cli.signals import INTERRUPTED
-from faceattr.errors import FaceattrError
-from faceattr.options import StreamOptions, option
+from faceattr.cli.text import counted
+from faceattr.errors import FaceattrError, OptionError
+from faceattr.options import DrawOptions, StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.streaming.sinks import (
     CsvSink,
@@ -78,6 +79,7 @@ class VideoOutput(FrameOutput):
 def stream(
     options: StreamOptions,
     output: StreamOutput,
+    drawing: DrawOptions,
     source: Annotated[
         str,
         typer.Argument(
@@ -85,7 +87,13 @@ def stream(
         ),
     ] = "0",
 ) -> None:
-    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
+    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture.
+
+    Examples:
+        faceattr stream
+        faceattr stream 1 -a emotion,age,gender
+        faceattr stream rtsp://camera/1 --no-display --record out.mp4
+    """
     from faceattr.streaming.analysis import LiveAnalysis  # SciPy takes a moment
 
     live = LiveAnalysis.from_options(options)
@@ -94,9 +102,9 @@ def stream(
     status = Status(live.refresh)
     sinks = output.open(outputs)
     if output.display:
-        sinks.append(WindowSink(status=lambda: str(status), outputs=outputs))
+        sinks.append(WindowSink(status=lambda: str(status), drawing=drawing, outputs=outputs))
     if output.record:
-        sinks.append(_video_sink(output.record, frames, source, outputs))
+        sinks.append(_video_sink(output.record, frames, source, drawing, outputs))
     if output.display and isinstance(frames, VideoFile):
         frames = Paced(frames)
     _follow(live, frames, sinks, status)
@@ -109,11 +117,20 @@ def video(
     ],
     options: Annotated[StreamOptions, Without({"budget"})],
     output: VideoOutput,
+    drawing: DrawOptions,
 ) -> None:
-    """Follow the faces of a video and read their attributes; the table has one row per face."""
+    """Follow the faces of a video and read their attributes; the table has one row per face.
+
+    Examples:
+        faceattr video party.mp4 --save annotated.mp4
+        faceattr video party.mp4 -a emotion,age --csv faces.csv --plot timeline.png
+        faceattr video 'frames/*.png' --jsonl faces.jsonl
+    """
     from faceattr.streaming.analysis import LiveAnalysis
     from faceattr.streaming.sinks import TimelineSink
 
+    if not output.save and (flags := flags_given(drawing)):
+        raise OptionError(f"{flags}: there is no annotated video without --save FILE; add it")
     frames = open_source(path)
     if frames.num_frames == 1:  # a picture: a slow analyzer would wait for more
         options = replace(options, freeze="off", refresh=None)
@@ -121,16 +138,18 @@ def video(
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     sinks = output.open(outputs)
     if output.save:
-        sinks.append(_video_sink(output.save, frames, path, outputs))
+        sinks.append(_video_sink(output.save, frames, path, drawing, outputs))
     if output.plot:
         sinks.append(TimelineSink(output.plot, title=Path(path).name, outputs=outputs))
     _follow(live, frames, sinks, Status(live.refresh), tracks=TrackTable())
 
 
-def _video_sink(path: Path, frames: Source, source: str, outputs: Outputs) -> VideoSink:
+def _video_sink(
+    path: Path, frames: Source, source: str, drawing: DrawOptions, outputs: Outputs
+) -> VideoSink:
     """Return a sink for a video like the source, with its sound if it is a video too."""
     sound = source if isinstance(frames, VideoFile) else None
-    return VideoSink(path, fps=frames.fps or 25, sound=sound, outputs=outputs)
+    return VideoSink(path, fps=frames.fps or 25, sound=sound, drawing=drawing, outputs=outputs)
 
 
 class Status(FrameRate):
@@ -152,7 +171,7 @@ class Status(FrameRate):
 
     def __str__(self) -> str:
         rate = f"{self.fps:.0f} frames/s" if self.fps else ""
-        parts = [rate, _counted(self._num_faces, "face"), self._schedule]
+        parts = [rate, counted(self._num_faces, "face"), self._schedule]
         return " · ".join(filter(None, parts))
 
 
@@ -207,13 +226,13 @@ def _follow(
     if tracks:
         print_tracks(tracks)
     skipped = f" ({source.num_dropped:,} skipped)" if source.num_dropped else ""
-    faces = _counted(live.num_tracks, "face") if live.num_tracks else "no face"
+    faces = counted(live.num_tracks, "face") if live.num_tracks else "no face"
     files = _joined(list(_describe_files(sinks)))
-    say(
-        f"{_counted(live.num_frames, 'frame')}{skipped}, {faces}, "
+    summary = (
+        f"{counted(live.num_frames, 'frame')}{skipped}, {faces}, "
         f"{time.monotonic() - began:.1f} s{f'; wrote {files}' if files else ''}"
     )
-    exit_with(endings, status=exit_status)
+    exit_with(endings, status=exit_status, closing=summary)
 
 
 def _describe_files(sinks: Sequence[Sink]) -> Iterator[str]:
@@ -226,11 +245,6 @@ def _describe_files(sinks: Sequence[Sink]) -> Iterator[str]:
                 yield f"{path} (MPEG-4; for H.264 with sound: pip install 'faceattr[h264]')"
             else:
                 yield f"{path} ({sink.codec})"
-
-
-def _counted(number: int, noun: str) -> str:
-    """Return ``1 face`` or ``2 faces``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -36,11 +36,11 @@ def test_figures_are_shown_as_tables(faceattr: Command, astronaut: Path, tmp_pat
         assert words in done.stdout
 
 
-def test_what_cannot_be_measured_is_one_line_and_status_1(
+def test_what_cannot_be_measured_is_one_line_and_status_2(
     faceattr: Command, tmp_path: Path
 ) -> None:
     done = faceattr("eval", "emotion", tmp_path / "x.csv")
-    assert done.status == 1
+    assert done.status == 2
     assert done.stderr == f"faceattr: {tmp_path / 'x.csv'}: no such file or folder\n"
 
 
@@ -50,7 +50,7 @@ def test_figures_are_for_labels_only_where_charts_are_asked_for(
     data = tmp_path / "data.csv"
     data.write_text(f"path,label\n{astronaut},40\n")
     done = faceattr("eval", "age", data, "--save", tmp_path / "charts")
-    assert (done.status, done.stdout) == (1, "")
+    assert (done.status, done.stdout) == (2, "")
     assert "--save is for confusion matrices" in done.stderr
     assert not (tmp_path / "charts").exists()
 

@@ -10,9 +10,9 @@ import typer
 from cli.conftest import Command
 from typer.testing import CliRunner
 
-from faceattr.cli.flags import Only, Without, with_flags
+from faceattr.cli.flags import Only, Without, flags_given, with_flags
 from faceattr.errors import OptionError
-from faceattr.options import PipelineOptions, StreamOptions, option
+from faceattr.options import DrawOptions, PipelineOptions, StreamOptions, option
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Kinds:
     is_shown: bool = option(True, "A switch that is on.", "output")
     file: Path | None = option(None, "A file.", "output")
     words: list[str] = option(("a", "b"), "Words.", "basic", metavar="WORD,…")
+    name: bool = option(True, "A switch that can only be turned off.", "output", off="--no-name")
     hidden: int = 7
 
 
@@ -45,7 +46,8 @@ def take(name: str, kinds: Kinds, level: int = 1) -> None:
 def test_each_field_with_a_flag_is_an_option_of_its_type() -> None:
     assert call(take, "x") == f"x 1 {Kinds(words='a,b')} "  # type: ignore[arg-type]
     given = ["--number", "3", "--share", "0.1", "-l", "--no-is-shown", "--file", "a.txt"]
-    expected = Kinds(3, 0.1, True, False, Path("a.txt"), "c")  # type: ignore[arg-type]
+    given += ["--no-name"]  # beside the command's own parameter of that name
+    expected = Kinds(3, 0.1, True, False, Path("a.txt"), "c", False)  # type: ignore[arg-type]
     assert call(take, "y", "--level", "2", *given, "--words", "c") == f"y 2 {expected} "
 
 
@@ -53,6 +55,8 @@ def test_help_groups_the_flags_and_shows_defaults_in_words() -> None:
     text = call(take, "--help")
     assert "--hidden" not in text
     assert "--no-is-loud" not in text
+    assert "--no-name" in text
+    assert "--name" not in text
     for words in ("A number. [default: (as many as fit)]", "WORD,… Words. [default: a,b]"):
         assert words in text
     assert text.index("--number") < text.index("Faces") < text.index("--share")
@@ -67,6 +71,12 @@ def test_a_command_can_leave_options_out() -> None:
     text = call(some, "--help")
     assert "--number" in text
     assert not {"--share", "--file"} & set(text.split())
+
+
+def test_flags_that_were_given_can_be_named() -> None:
+    assert flags_given(DrawOptions()) == ""
+    assert flags_given(DrawOptions(blur=True)) == "--blur"
+    assert flags_given(DrawOptions(labels=False, blur=True)) == "--no-labels and --blur"
 
 
 def test_the_options_refuse_what_they_refuse_in_python() -> None:

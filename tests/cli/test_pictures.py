@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from cli.conftest import Command
 
+from faceattr import analyze, draw_faces
 from faceattr.images import load_image
 from faceattr.pipeline import Pipeline
 from faceattr.results import ImageResult
@@ -66,9 +68,29 @@ def test_a_bad_file_is_reported_and_the_rest_go_on(
     assert not np.array_equal(drawn, load_image(astronaut))
 
 
+def test_flags_say_what_is_drawn_on_pictures(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    image = load_image(astronaut)
+    (face,) = analyze(image)
+    for flags, keywords in (
+        (["--no-labels", "--landmarks"], {"labels": False, "landmarks": True}),
+        (["--blur", "--labels", "happy,sad"], {"blur": True}),
+    ):
+        folder = tmp_path / flags[0]
+        assert faceattr("analyze", astronaut, "--save", folder, *flags).status == 0
+        drawn = load_image(folder / "astronaut.png")
+        expected = draw_faces(image, [face], **keywords)
+        assert (drawn != expected).any(axis=2).mean() < 0.01  # other words on the label
+        assert (drawn != draw_faces(image, [face])).any(axis=2).mean() > 0.001
+    assert faceattr("detect", astronaut, "--save", tmp_path / "out", "--blur").status == 0
+    assert not analyze(tmp_path / "out" / "astronaut.png")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--blur", "--no-labels"], "--no-labels and --blur: there are no annotated pictures"),
         (["--actions", "emotoin"], "did you mean 'emotion'"),
         (["--detector", "mtcn"], "did you mean 'mtcnn'"),
         (["--json", "--csv"], "--json and --csv exclude each other"),
@@ -80,11 +102,11 @@ def test_a_bad_file_is_reported_and_the_rest_go_on(
         (["--min-confidence", "2"], "it must be at least 0 and at most 1"),
     ],
 )
-def test_a_wrong_word_is_one_line_and_status_1(
+def test_a_wrong_word_is_one_line_and_status_2(
     faceattr: Command, astronaut: Path, arguments: list[str], message: str
 ) -> None:
     done = faceattr("analyze", astronaut, *arguments)
-    assert done.status == 1
+    assert done.status == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -159,7 +181,7 @@ def test_results_go_to_a_file_in_the_form_of_its_name(
     faceattr: Command, astronaut: Path, tmp_path: Path, form: str
 ) -> None:
     file = tmp_path / f"faces.{form}"
-    assert faceattr("detect", astronaut, "--output", file) == (0, "", "")
+    assert faceattr("detect", astronaut, "--output", file, "--quiet") == (0, "", "")
     written = file.read_text()
     assert written.replace("\r", "") == faceattr("detect", astronaut, f"--{form}").stdout
     refused = faceattr("detect", astronaut, "--output", file)
@@ -173,7 +195,7 @@ def test_one_empty_source_of_several_is_reported(
     faceattr: Command, astronaut: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    done = faceattr("detect", f"{tmp_path}/*.jpeg", tmp_path / "empty", astronaut, "--json")
+    done = faceattr("detect", f"{tmp_path}/*.jpeg", tmp_path / "empty", astronaut, "--json", "-q")
     assert done.status == 1
     assert [result["source"] for result in json.loads(done.stdout)] == [str(astronaut)]
     assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == [
@@ -220,6 +242,7 @@ def test_a_run_is_not_resumed_with_other_options(
         patch.setattr(Pipeline, "analyze_each", analyze_each)
         assert faceattr(*command).status == 130
     for odd, message in {
+        "--blur": "had the options drawing={'labels': True",
         "--detector=haar": "had the options detector='yunet'",
         "--threshold=0.9": "this one has threshold=0.9; resume with the same options",
         "--precision=f32": "precision='auto'; this one has precision='f32'",
@@ -254,3 +277,29 @@ def test_an_address_that_is_none_is_an_error_of_that_picture(
     done = faceattr("detect", "http://[x/photo.png", "--save", tmp_path / "out")
     assert done.status == 1
     assert done.stderr.startswith("faceattr: http://[x/photo.png: cannot be fetched")
+
+
+def test_a_video_is_an_error_that_names_the_command_for_it(faceattr: Command, clip: Path) -> None:
+    done = faceattr("analyze", clip, "--jsonl")
+    advice = f"{clip}: a video, not a picture; use `faceattr video {clip}`"
+    assert done.status == 1
+    assert json.loads(done.stdout)["error"] == advice
+    assert done.stderr.startswith(f"faceattr: {advice}\n")
+    assert "no such file" in faceattr("analyze", "no.mp4").stderr
+
+
+def test_the_last_line_says_what_was_written_where(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    table, folder = tmp_path / "faces.csv", tmp_path / "out"
+    done = faceattr("detect", astronaut, "no.jpg", "-o", table, "-s", folder)
+    error, closing = done.stderr.splitlines()
+    assert error == "faceattr: no.jpg: no such file"
+    assert closing.startswith("faceattr: 2 pictures, 1 face, 1 failed, ")
+    assert closing.endswith(f" s; wrote {table} and 1 picture in {folder}{os.sep}")
+
+
+def test_the_table_has_boxes_if_they_are_asked_for(faceattr: Command, astronaut: Path) -> None:
+    assert " x1 " not in faceattr("analyze", astronaut).stdout
+    assert " x1 " in faceattr("analyze", astronaut, "--boxes").stdout
+    assert " x1 " in faceattr("detect", astronaut).stdout

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from faces import FRAMES, KNOWN, write_all
 
+from faceattr.drawing import FramePainter
 from faceattr.errors import SinkError
 from faceattr.images import load_image
+from faceattr.options import DrawOptions
 from faceattr.outputs import Outputs
 from faceattr.streaming.sinks import WindowSink
 from faceattr.streaming.sinks import window as window_module
@@ -42,6 +44,15 @@ def test_a_window_shows_the_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(screen.shown) == 2
     assert screen.shown[0][:20, :80].max() == 255  # the status
     assert not np.array_equal(screen.shown[0], FRAMES[0].image)
+
+
+def test_a_window_shows_what_its_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = FakeScreen(monkeypatch, "..")
+    late = count(0.0, 10.0)  # the keys are not shown any more
+    window = WindowSink(drawing=DrawOptions(labels=False), clock=lambda: next(late))
+    write_all(window, [KNOWN], count=1)
+    expected = FramePainter(DrawOptions(labels=False)).draw(FRAMES[0].image, [KNOWN])
+    np.testing.assert_array_equal(screen.shown[0], expected)
 
 
 @pytest.mark.parametrize("keys", ["..q", "..", "  .q", " q"])

@@ -12,8 +12,9 @@ from statistics import median
 
 import cv2
 
-from faceattr.drawing import draw_faces
+from faceattr.drawing import FramePainter
 from faceattr.errors import OptionError, SinkError
+from faceattr.options import DrawOptions
 from faceattr.outputs import AppendFile, OutputFile, Outputs
 from faceattr.streaming.sinks.base import Sink, require_time
 from faceattr.streaming.sinks.containers import (
@@ -53,6 +54,7 @@ class VideoSink(Sink):
         fps: Frames per second of the video; above 60, at most what the timestamps show.
         sound: Path or address of the video that the frames come from, to copy its sound, trimmed
             to the frames, into an H.264 video. It is left out where timestamps jump.
+        drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run; by default, one that replaces a file of that name.
 
     Attributes:
@@ -69,6 +71,7 @@ class VideoSink(Sink):
         *,
         fps: float = FPS,
         sound: str | os.PathLike[str] | None = None,
+        drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
     ) -> None:
         if not 0 < fps < math.inf:
@@ -82,6 +85,7 @@ class VideoSink(Sink):
         is_avi = CONTAINERS[self._output.path.suffix.lower()] is Avi
         self._ffmpeg = None if is_avi or self._output.is_special else find_ffmpeg()
         self.codec = "JPEG" if is_avi else "H.264" if self._ffmpeg else "MPEG-4"
+        self._painter = FramePainter(drawing)
         self._waiting: list[tuple[float, BGRImage]] | None = [] if fps > USUAL_FPS else None
         self._video: _Video | H264Video | None = None
         self._size = 2, 2  # width and height in pixels, those of the first frame made even
@@ -102,7 +106,7 @@ class VideoSink(Sink):
         if self._waiting is None:
             self._add(due, frame.image, faces)
             return
-        self._waiting.append((due, draw_faces(frame.image, faces)))
+        self._waiting.append((due, self._painter.draw(frame.image, faces)))
         if len(self._waiting) == PROBE_FRAMES:
             self._add_waiting()
 
@@ -146,7 +150,7 @@ class VideoSink(Sink):
         num_due = round(due * self._fps) + 1
         if self._num_frames >= num_due:
             return
-        picture = draw_faces(image, faces)
+        picture = self._painter.draw(image, faces)
         if self._video is None:
             height, width = picture.shape[:2]
             self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)  # codecs take even sizes

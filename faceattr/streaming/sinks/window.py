@@ -13,8 +13,9 @@ from pathlib import Path
 
 import cv2
 
-from faceattr.drawing import draw_faces, draw_status
+from faceattr.drawing import FramePainter, draw_status
 from faceattr.errors import SinkError
+from faceattr.options import DrawOptions
 from faceattr.outputs import Outputs
 from faceattr.results import encode_image
 from faceattr.streaming.sinks.base import Sink
@@ -39,6 +40,7 @@ class WindowSink(Sink):
         title: Title of the window.
         snapshots: Folder in which images are saved; none is replaced.
         status: Gives a line to write over the image.
+        drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run.
         clock: Gives the time in seconds.
 
@@ -52,6 +54,7 @@ class WindowSink(Sink):
         *,
         snapshots: str | os.PathLike[str] = ".",
         status: Callable[[], str] = str,
+        drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,11 +65,12 @@ class WindowSink(Sink):
         self._status = status
         self._clock = clock
         self._keys_until = 0.0  # by the clock
+        self._painter = FramePainter(drawing)
         self._is_open = False
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """See the base class."""
-        picture = draw_faces(frame.image, faces)
+        picture = self._painter.draw(frame.image, faces)
         self._open(picture)
         self._show(picture)
         paused = False
