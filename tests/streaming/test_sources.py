@@ -626,3 +626,13 @@ def test_the_files_of_a_playlist_are_inputs(tmp_path: Path) -> None:
 def test_a_number_that_no_camera_has_is_refused(number: int) -> None:
     with pytest.raises(SourceError, match="not the number of a camera"):
         open_source(number)
+
+
+def test_pictures_may_be_rgb_arrays() -> None:
+    blue = np.full((4, 4, 3), (200, 0, 0), np.uint8)
+    rgb = np.ascontiguousarray(blue[..., ::-1])
+    given: list[Any] = [rgb, Frame(blue, 1, 0.5)]  # the image of a frame is BGR
+    for frame in open_source(given, color="rgb"):
+        assert np.array_equal(frame.image, blue)
+    with pytest.raises(OptionError, match="color is 'hsv'"):
+        list(open_source([rgb], color="hsv"))  # type: ignore[arg-type]
