@@ -30,6 +30,11 @@ RESULTS = [
 ]
 
 
+def cells(table: Any) -> list[list[Any]]:
+    """Return the cells of a DataFrame, None where one is missing."""
+    return table.astype(object).where(table.notna(), None).to_numpy().tolist()
+
+
 @pytest.fixture
 def pandas() -> Any:
     return pytest.importorskip("pandas")
@@ -68,9 +73,9 @@ def test_a_table_of_results_is_the_csv_file(tmp_path: Any, pandas: Any) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         write_csv(RESULTS, file, columns=COLUMNS)
     table = to_dataframe(iter(RESULTS))
-    read = pandas.read_csv(path).astype({"face": "Int64"})
+    read = pandas.read_csv(path)
     assert list(table) == list(read)
-    pandas.testing.assert_frame_equal(table, read, check_dtype=False)
+    assert cells(table) == cells(read)
 
 
 def test_a_table_of_frames_is_the_csv_file_of_the_stream(tmp_path: Any, pandas: Any) -> None:
@@ -85,8 +90,9 @@ def test_a_table_of_frames_is_the_csv_file_of_the_stream(tmp_path: Any, pandas: 
             yield frame, faces
         yield FRAMES[2], []
 
-    read = pandas.read_csv(path)
-    pandas.testing.assert_frame_equal(to_dataframe(stream()), read, check_dtype=False)
+    table, read = to_dataframe(stream()), pandas.read_csv(path)
+    assert list(table) == list(read)
+    assert cells(table) == cells(read)
 
 
 def test_a_table_has_its_columns_without_a_face(pandas: Any) -> None:
