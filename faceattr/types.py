@@ -61,7 +61,7 @@ class Frame:
     timestamp: float
 
     def __repr__(self) -> str:
-        size = "×".join(str(side) for side in np.shape(self.image)[1::-1])
+        size = "×".join(str(side) for side in getattr(self.image, "shape", ())[1::-1])
         return f"Frame({self.index} at {_in_short(self.timestamp, '.3f')} s, {size} pixels)"
 
 
