@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -597,7 +598,11 @@ def to_html(face: Face, image: BGRImage | None = None) -> str:
                 name = ""
     track = "" if face.track_id is None else f"#{face.track_id} "
     title = f"{track}{_corners(face.bbox)}, {face.confidence:.0%}"
-    return to_table(title, lines, None if image is None else face.crop(image, margin=0.1))
+    thumbnail = None
+    if image is not None:
+        with suppress(OptionError):  # the face lies outside the image
+            thumbnail = face.crop(image, margin=0.1)
+    return to_table(title, lines, thumbnail)
 
 
 # Numbers in few digits

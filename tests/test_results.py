@@ -145,6 +145,8 @@ def test_a_notebook_shows_the_picture_and_each_face() -> None:
     assert "a.png: 60×50 pixels, 1 face<" in html
     assert "happy 75%" in html
     assert "data:" not in replace(SEEN, image=None)._repr_html_()
+    outside = replace(SEEN, faces=[replace(FACE, bbox=(900, 900, 990, 990))])
+    assert outside._repr_html_().count("data:image/jpeg;base64,") == 1
     assert "no such file" in BROKEN._repr_html_()
 
 
