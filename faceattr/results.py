@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from faceattr.arguments import explained
-from faceattr.drawing import annotate
+from faceattr.drawing import annotate, draw_faces
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import Labels, Output, Unit, Vector, to_cells
 from faceattr.images import ChannelOrder, ImageSource, describe_source, load_image, printable
