@@ -38,15 +38,17 @@ from faceattr.errors import (
     PluginLoadError,
     SinkError,
     SourceError,
+    UnknownAttributeError,
     UnknownNameError,
     WeightsError,
 )
+from faceattr.exports import to_dataframe, to_supervision
 from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
 from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
 from faceattr.registry import API_VERSION
-from faceattr.results import ImageResult
+from faceattr.results import ImageResult, show
 from faceattr.types import (
     Attribute,
     BGRImage,
@@ -145,6 +147,7 @@ __all__ = [
     "TrackTable",
     "Trunk",
     "Unit",
+    "UnknownAttributeError",
     "UnknownNameError",
     "Vector",
     "VideoFile",
@@ -168,7 +171,10 @@ __all__ = [
     "play",
     "register_analyzer",
     "register_detector",
+    "show",
     "stream",
+    "to_dataframe",
+    "to_supervision",
 ]
 
 
@@ -185,4 +191,4 @@ if not TYPE_CHECKING:  # for mypy, every name would exist
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

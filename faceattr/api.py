@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -34,11 +35,12 @@ def analyze(
     What was loaded stays loaded, so that the next call with the same arguments is fast.
 
     Args:
-        image: Path, http(s) URL, bytes, base64 text, binary file, PIL image or BGR array.
+        image: Path, http(s) URL, bytes, base64 text, binary file, PIL image or BGR array; an RGB
+            array with ``color="rgb"``.
         actions: Analyzers, or their names: ``["emotion", "age"]`` or ``"emotion,age"``.
         options: As in `PipelineOptions`: ``detector``, ``threshold``, ``min_face``, ``max_faces``,
             ``tile_size``, ``labels``, ``min_confidence``, ``engine``, ``precision``, ``threads``,
-            ``features``.
+            ``features``, ``color``.
 
     Raises:
         ImageError: The image cannot be read.
@@ -157,8 +159,9 @@ def stream(
     from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
     from faceattr.streaming.sources import open_source
 
-    live = LiveAnalysis.from_options(StreamOptions(actions=actions, **options))
-    return play(live, open_source(source), sinks)
+    chosen = StreamOptions(actions=actions, **options)
+    frames = open_source(source, color=chosen.color)
+    return play(LiveAnalysis.from_options(replace(chosen, color="bgr")), frames, sinks)
 
 
 def list_analyzers(pattern: str = "*") -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError
+from faceattr.images import ChannelOrder
 from faceattr.labels import Groups, LabelChoice, to_groups
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class PipelineKeywords(SearchKeywords, total=False):
     labels: LabelChoice | None
     min_confidence: float
     features: bool
+    color: ChannelOrder
 
 
 @explained
@@ -185,6 +187,8 @@ class PipelineOptions(SearchOptions):
         min_confidence: Classifications less confident than this, in [0, 1], are reported as
             uncertain (`Face.uncertain`).
         features: Whether faces carry the features of the trunks that ran (`Face.features`).
+        color: Order of the channels of images that are given as arrays, ``"bgr"`` or ``"rgb"``.
+            Files, bytes and PIL images state their own, and what is returned is always BGR.
 
     Raises:
         OptionError: A value is out of range or of a wrong type.
@@ -234,6 +238,7 @@ class PipelineOptions(SearchOptions):
         short="-t",
     )
     features: bool = False
+    color: ChannelOrder = "bgr"
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
@@ -249,6 +254,7 @@ class PipelineOptions(SearchOptions):
         _check_integer("threads", self.threads, low=1)
         _check_number("min_confidence", self.min_confidence, low=0, high=1)
         _set(self, "features", bool(self.features))
+        _check_word("color", self.color, get_args(ChannelOrder))
 
     @property
     def groups(self) -> Groups:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import math
 import os
@@ -135,7 +136,7 @@ class Pipeline:
             PluginError: The detector fails.
         """
         SearchOptions(threshold=threshold)  # refuses a wrong one
-        return self._detect(self._load(), load_image(image), threshold)
+        return self._detect(self._load(), self._read_image(image), threshold)
 
     def analyze(self, image: ImageSource) -> list[Face]:
         """Return the faces of an image and their attributes, the most confident first.
@@ -147,7 +148,7 @@ class Pipeline:
             ImageError: The image cannot be read.
             PluginError: The detector or an analyzer fails.
         """
-        return self._analyze([load_image(image)])[0]
+        return self._analyze([self._read_image(image)])[0]
 
     @explained
     def analyze_crops(self, images: Iterable[ImageSource]) -> list[dict[str, Attribute]]:
@@ -159,7 +160,7 @@ class Pipeline:
             ImageError: An image cannot be read.
             PluginError: An analyzer fails.
         """
-        crops = [load_image(image) for image in images]
+        crops = [self._read_image(image) for image in images]
         readings = self._read(
             self._load().analyzers, len(crops), lambda spec: resize_crops(crops, spec)
         )
@@ -192,6 +193,7 @@ class Pipeline:
             "labels": {name: list(members) for name, members in self.options.groups.items()},
             "min_confidence": self.options.min_confidence,
             "features": self.options.features,
+            "color": self.options.color,
             "engine": type(self._engine).__name__,
             "precision": self._engine.precision,
         }
@@ -220,7 +222,7 @@ class Pipeline:
             PluginError: An analyzer fails.
         """
         loaded = self._load()
-        pixels = load_image(image)
+        pixels = self._read_image(image)
         complete = loaded.landmarks.complete(pixels, detections)
         return self._read_faces(loaded, [pixels], [complete], attributes)[0]
 
@@ -267,8 +269,20 @@ class Pipeline:
         return self._analyze_each(images)
 
     def _analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
-        for batch in _batches(_read_image(image) for image in images):
+        for batch in _batches(self._begin_result(image) for image in images):
             yield from self._analyze_batch(batch)
+
+    def _begin_result(self, source: ImageSource) -> ImageResult:
+        """Return a result with the image, or with the error of reading it."""
+        name = describe_source(source)
+        try:
+            image = self._read_image(source)
+        except FaceattrError as error:
+            return ImageResult(name, error=error)
+        return ImageResult(name, image, width=image.shape[1], height=image.shape[0])
+
+    def _read_image(self, source: ImageSource) -> BGRImage:
+        return load_image(source, color=self.options.color)
 
     def _analyze_batch(self, batch: Sequence[ImageResult]) -> list[ImageResult]:
         """Add the faces to the images that could be read; if one fails, do them one by one."""
@@ -446,10 +460,14 @@ def require_many(images: object, single: str) -> None:
         OptionError: It is a single image, or cannot be iterated over.
     """
     if is_single_image(images) or not isinstance(images, Iterable):
-        raise OptionError(
-            f"{describe_source(images)} is not several images; use {single} for one, pass a list, "
-            "or list the images of a folder with find_images()"
+        advice = (
+            f"use {single} for one, pass a list, or list the images of a folder with find_images()"
         )
+        if isinstance(images, str | os.PathLike):
+            path = os.fspath(images)
+            if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
+                advice = f"list those that it stands for: find_images({path!r})"
+        raise OptionError(f"{describe_source(images)} is not several images; {advice}")
 
 
 def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
@@ -492,15 +510,6 @@ def _timed(what: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     logger.info("%s, loaded in %.2f s", what, time.perf_counter() - begun)
-
-
-def _read_image(source: ImageSource) -> ImageResult:
-    name = describe_source(source)
-    try:
-        image = load_image(source)
-    except FaceattrError as error:
-        return ImageResult(name, error=error)
-    return ImageResult(name, image, width=image.shape[1], height=image.shape[0])
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:

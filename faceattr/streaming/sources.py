@@ -29,6 +29,7 @@ from faceattr.errors import ImageError, OptionError, SourceError
 from faceattr.headers import detect_format, is_animated
 from faceattr.images import (
     IMAGE_SUFFIX,
+    ChannelOrder,
     ImageSource,
     describe_source,
     find_images,
@@ -104,7 +105,7 @@ class Source(ABC):
 
 
 @explained
-def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
+def open_source(source: FrameSource, *, fps: float = FPS, color: ChannelOrder = "bgr") -> Source:
     """Return the frames of a camera, stream, video, folder of images or sequence of arrays.
 
     A text is first of all the name of a file or folder, if there is one. An http(s) address that
@@ -114,6 +115,7 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
     Args:
         source: As in `FrameSource`.
         fps: Frames per second of images, which come without timestamps.
+        color: As in `load_image`, for images that are arrays.
 
     Raises:
         SourceError: It cannot be opened.
@@ -144,7 +146,7 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
             return LiveSource(partial(open_capture, source), name=printable(source))
         case str() if not is_inline(source):
             return _open_path(source, fps)
-    return Pictures(source, fps=fps)
+    return Pictures(source, fps=fps, color=color)
 
 
 def _open_path(path: str, fps: float) -> Source:
@@ -213,13 +215,20 @@ class Pictures(Source):
     Args:
         pictures: Each as in `load_image`, or a `Frame` with its own timestamp.
         fps: Images per second.
+        color: As in `load_image`, for images that are arrays; a `Frame` is BGR.
 
     Raises:
         SourceError: It is a single image, or nothing to iterate over.
         OptionError: ``fps`` is out of range.
     """
 
-    def __init__(self, pictures: Iterable[ImageSource | Frame], *, fps: float = FPS) -> None:
+    def __init__(
+        self,
+        pictures: Iterable[ImageSource | Frame],
+        *,
+        fps: float = FPS,
+        color: ChannelOrder = "bgr",
+    ) -> None:
         if is_single_image(pictures) or isinstance(pictures, Frame):
             name = printable(describe_source(pictures))
             raise SourceError(f"{name}: a stream needs several pictures; use analyze()")
@@ -231,6 +240,7 @@ class Pictures(Source):
         if not 0 < fps <= MAX_FPS:
             raise OptionError(f"fps is {fps}; it must be above 0 and at most {MAX_FPS:g}")
         self._pictures = pictures
+        self._color = color
         self._period = 1 / fps
         self.fps = fps
         self.num_frames = len(pictures) if isinstance(pictures, Sized) else None
@@ -246,7 +256,8 @@ class Pictures(Source):
                 if isinstance(picture, Frame):
                     yield replace(picture, image=load_image(picture.image))
                 else:
-                    yield Frame(load_image(picture), index, index * self._period)
+                    image = load_image(picture, color=self._color)
+                    yield Frame(image, index, index * self._period)
             except ImageError as error:
                 self.num_dropped += 1
                 logger.warning("picture %d is left out: %s", index, error)

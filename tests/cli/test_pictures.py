@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,10 +74,11 @@ def test_flags_say_what_is_drawn_on_pictures(
 ) -> None:
     image = load_image(astronaut)
     (face,) = analyze(image)
-    for flags, keywords in (
+    choices: list[tuple[list[str], dict[str, Any]]] = [
         (["--no-labels", "--landmarks"], {"labels": False, "landmarks": True}),
         (["--blur", "--labels", "happy,sad"], {"blur": True}),
-    ):
+    ]
+    for flags, keywords in choices:
         folder = tmp_path / flags[0]
         assert faceattr("analyze", astronaut, "--save", folder, *flags).status == 0
         drawn = load_image(folder / "astronaut.png")

@@ -674,3 +674,13 @@ def test_a_paced_video_goes_on_after_a_pause() -> None:
     assert shown == list(range(5))
     assert times == pytest.approx([0, 0.1, 60.1, 60.2, 60.3])
     assert source.num_dropped == 0
+
+
+def test_pictures_may_be_rgb_arrays() -> None:
+    blue = np.full((4, 4, 3), (200, 0, 0), np.uint8)
+    rgb = np.ascontiguousarray(blue[..., ::-1])
+    given: list[Any] = [rgb, Frame(blue, 1, 0.5)]  # the image of a frame is BGR
+    for frame in open_source(given, color="rgb"):
+        assert np.array_equal(frame.image, blue)
+    with pytest.raises(OptionError, match="color is 'hsv'"):
+        list(open_source([rgb], color="hsv"))  # type: ignore[arg-type]
