@@ -9,21 +9,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.labels import EMOTIONS, OTHER
+from faceattr.palette import UNCERTAIN_COLOR, color_of
 from faceattr.reporting.markup import Html, element
 from faceattr.types import UNCERTAIN
-
-# Okabe and Ito, Color Universal Design, 2008
-COLORS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#44aa99")
-FACE_COLOR = COLORS[0]
-LABEL_COLORS = {
-    **dict(zip(EMOTIONS, (COLORS[index] for index in (5, 2, 6, 3, 4, 0)), strict=False)),
-    "neutral": "#bbbbbb",
-    "woman": COLORS[1],
-    "man": COLORS[7],
-    OTHER: "#999999",
-    UNCERTAIN: "#999999",
-}
 
 WIDTH = 340  # units of a distribution, about pixels
 ROW, LABEL, COUNT = 26, 104, 76  # units: height of a bar's row, room for label and count
@@ -35,11 +23,9 @@ LANE_HEIGHT = 22  # pixels of a track's row, as in page.css
 LANE = 100  # units in which a timeline is high; its width is the same, as it is stretched
 
 
-def color_of(label: str, labels: Iterable[str] = ()) -> str:
-    """Return the color of one of several labels."""
-    known = list(labels)
-    index = known.index(label) if label in known else 0
-    return LABEL_COLORS.get(label) or COLORS[index % len(COLORS)]
+def label_color(label: str, labels: Iterable[str]) -> str:
+    """Return the color of one of several labels, or of `uncertain`."""
+    return UNCERTAIN_COLOR if label == UNCERTAIN else color_of(label, labels)
 
 
 def bars(counts: Mapping[str, int], name: str) -> Html:
@@ -62,7 +48,7 @@ def bars(counts: Mapping[str, int], name: str) -> Html:
                 element("title", f"{label}: {count:,} of {total:,}"),
                 element("text", short, x=LABEL - 10, y=middle, class_="label"),
                 *(
-                    [_rect(LABEL, middle - 8, length, 16, fill=color_of(label, counts))]
+                    [_rect(LABEL, middle - 8, length, 16, fill=label_color(label, counts))]
                     if count
                     else []
                 ),
@@ -134,7 +120,7 @@ def shares_bar(shares: Mapping[str, float], labels: Sequence[str]) -> Html:
             element("title", f"{label} {shares[label]:.0%} of the time"),
             _rect(
                 *(LANE * (end - shares[label]), 0, LANE * shares[label], 1),
-                fill=color_of(label, labels),
+                fill=label_color(label, labels),
             ),
         )
         for label, end in zip(named, ends, strict=True)
@@ -168,7 +154,7 @@ def areas(
                 continue
             upper = _points(x, LANE * (1 - tops[run, index]))
             lower = _points(x[::-1], LANE * (1 - bottoms[run, index][::-1]))
-            color = color_of(label, labels)
+            color = label_color(label, labels)
             shape = element("polygon", points=f"{upper} {lower}", fill=color, class_="mark")
             parts.append(element("g", element("title", label), shape))
     return _svg(LANE, LANE, said, parts, "lane")

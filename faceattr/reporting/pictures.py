@@ -207,7 +207,7 @@ class PictureReport:
         if not (isinstance(attribute, Classification) and isinstance(form, Labels)):
             return Html("")
         label = UNCERTAIN if name in face.uncertain else attribute.label
-        return charts.dot(charts.color_of(label, form.names))
+        return charts.dot(charts.label_color(label, form.names))
 
     def _keys(self, face: Face) -> Iterator[str]:
         """Yield the numbers of `_sort_keys`, in their order."""

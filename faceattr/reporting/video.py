@@ -11,6 +11,7 @@ import numpy as np
 from faceattr import __version__
 from faceattr.alignment import crop_faces
 from faceattr.outputs import Outputs
+from faceattr.palette import FACE_COLOR
 from faceattr.reporting import charts
 from faceattr.reporting.markup import Html, element, link_to
 from faceattr.reporting.page import (
@@ -226,7 +227,7 @@ class VideoReport(Sink):
         keys = [
             element(
                 "span",
-                charts.dot(charts.color_of(label, readings.labels)),
+                charts.dot(charts.label_color(label, readings.labels)),
                 f"{label} {share:.0%}",
                 class_="key",
             )
@@ -250,9 +251,9 @@ def _colored(track: Track) -> Iterator[tuple[float, float, str]]:
         if not isinstance(readings.labels, str):
             labels = readings.labels
             for start, end, label in track.segments(name):
-                yield start, end, charts.color_of(label, labels)
+                yield start, end, charts.label_color(label, labels)
             return
-    yield track.first, track.last, charts.FACE_COLOR
+    yield track.first, track.last, FACE_COLOR
 
 
 def _times(start: float, end: float) -> Html:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from faceattr.palette import LABEL_COLORS
 from faceattr.reporting import charts
 
 
@@ -19,7 +20,7 @@ def test_bars_are_as_long_as_their_counts() -> None:
     long, short = numbers_of(svg, "width", "mark")  # nothing is drawn for nothing
     assert long == pytest.approx(3 * short, abs=0.1)
     assert 'aria-label="emotion: happy 75%, sad 25%, angry 0%"' in svg
-    assert charts.LABEL_COLORS["sad"] in svg
+    assert f'fill="{LABEL_COLORS["sad"]}"' in svg
 
 
 def test_a_label_is_text() -> None:
