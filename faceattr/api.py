@@ -16,7 +16,7 @@ from faceattr.errors import FaceattrError
 from faceattr.images import ImageSource, find_images
 from faceattr.options import Actions, PipelineOptions, StreamOptions
 from faceattr.outputs import Outputs
-from faceattr.pipeline import Pipeline
+from faceattr.pipeline import Pipeline, require_many
 from faceattr.results import ImageResult
 from faceattr.types import Detection, Face
 
@@ -195,6 +195,7 @@ def report(
 
     Raises:
         ImageError: There are no images.
+        OptionError: ``source`` is a single image that is no path; give ``[image]``.
         SinkError: The file exists, is one of the images, or cannot be written.
         FaceattrError: As in `analyze`, except for errors of single images, which the page names.
     """
@@ -212,6 +213,7 @@ def report(
             deque(stream(os.fspath(source), actions, sinks=[sink], **options), maxlen=0)
             return Path(to)
         source = find_images([source])
+    require_many(source, "report([image], …)")
     images = list(source)
     pipeline = shared_pipeline(actions, options)
     outputs = Outputs(inputs=images, overwrite=overwrite)

@@ -175,17 +175,23 @@ def settings_list(settings: Mapping[str, object]) -> Html:
     )
 
 
-def privacy() -> Html:
-    """Return what to keep in mind before the page is passed on."""
+def privacy(*, has_faces: bool) -> Html:
+    """Return what to keep in mind before the page is passed on.
+
+    Args:
+        has_faces: Whether the page shows faces.
+    """
+    held = "pictures of faces and what" if has_faces else "no picture of a face, but what"
+    seen = "sees the faces" if has_faces else "sees the names of the pictures"
     return element(
         "footer",
         element("h2", "Before you pass this on"),
         element(
             "p",
-            "This page holds pictures of faces and what a program guessed about them. It was made "
-            "on one computer, nothing was sent anywhere, and the page loads nothing from the "
-            "network. Whoever has the file sees the faces, so ask the people in the pictures "
-            "first, and follow the law of your country.",
+            f"This page holds {held} a program guessed about them. It was made on one computer, no "
+            "picture was sent anywhere, and the page loads nothing from the network. Whoever has "
+            f"the file {seen}, so ask the people in the pictures first, and follow the law of your "
+            "country.",
         ),
         element(
             "p",

@@ -278,7 +278,7 @@ class PictureReport:
         yield from self._tables()
         yield settings_list(self._settings) if self._settings else Html("")
         yield Html("</main>")
-        yield privacy()
+        yield privacy(has_faces=self._sheet.count > 0)
 
     def _lead(self) -> str:
         *names, last = list(self._attributes) or ["faces"]

@@ -137,15 +137,7 @@ class VideoReport(Sink):
         if self._stopped:
             until = _clock(self._end)
             yield warning(f"This report is incomplete: the run was stopped {until} into the video.")
-        longest = max((track.num_frames for track in self.tracks.values()), default=0)
-        yield figures(
-            {
-                "long": _clock(self._end - (self._start or 0.0)),
-                "frames": f"{self.num_frames:,}",
-                "faces" if len(self.tracks) != 1 else "face": f"{len(self.tracks):,}",
-                "of the frames show the face seen longest": f"{longest / self.num_frames:.0%}",
-            }
-        )
+        yield figures(dict(self._figures()))
         if not shown:
             yield section("Nobody", element("p", "No face was found in this video."))
         else:
@@ -154,7 +146,16 @@ class VideoReport(Sink):
             yield section("Face by face", element("div", *tracks, class_="tracks"))
         yield settings_list(self._settings) if self._settings else Html("")
         yield Html("</main>")
-        yield privacy()
+        yield privacy(has_faces=any(track.looks for track in shown))
+
+    def _figures(self) -> Iterator[tuple[str, str]]:
+        yield "long", _clock(self._end - (self._start or 0.0))
+        yield "frames", f"{self.num_frames:,}"
+        yield "face" if len(self.tracks) == 1 else "faces", f"{len(self.tracks):,}"
+        if self.tracks:
+            longest = max(track.num_frames for track in self.tracks.values())
+            share = f"{longest / self.num_frames:.0%}"
+            yield "of the frames show the face seen longest", share
 
     def _overview(self, shown: Sequence[Track]) -> Html:
         start = self._start or 0.0

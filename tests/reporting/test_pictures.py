@@ -115,6 +115,8 @@ def test_the_sheet_has_a_limit_and_says_so(album: Path, tmp_path: Path) -> None:
     assert page.source.count("<tr>") == 1 + 6
     without = write(album, tmp_path / "other.html", thumbnails=0)
     assert without.values("img", "src") == []
+    assert "This page holds no picture of a face" in without.text
+    assert "This page holds pictures of faces" in page.text
     with pytest.raises(OptionError, match="thumbnails is -1; it must be at least 0"):
         write(album, tmp_path / "third.html", thumbnails=-1)
 
@@ -144,6 +146,8 @@ def test_images_need_no_names(tmp_path: Path) -> None:
     assert "2 faces in 2 pictures" in page.text
     assert page.values("a", "href") == []
     assert "<array (40, 40, 3) uint8>" in page.text
+    with pytest.raises(OptionError, match=r"is not several images; use report\(\[image\], …\)"):
+        faceattr.report(images[0], tmp_path / "y.html")
 
 
 def test_an_error_leaves_a_page_of_what_was_done(album: Path, tmp_path: Path) -> None:
@@ -170,7 +174,7 @@ def test_a_page_is_written_in_full_or_not_at_all(
 ) -> None:
     path = tmp_path / "report.html"
     path.write_text("mine")
-    monkeypatch.setattr("faceattr.reporting.pictures.privacy", lambda: 1 / 0)
+    monkeypatch.setattr("faceattr.reporting.pictures.privacy", lambda **_: 1 / 0)
     with (
         pytest.raises(ZeroDivisionError),
         PictureReport(path, {}, outputs=Outputs(overwrite=True)) as report,

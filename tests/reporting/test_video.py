@@ -45,6 +45,7 @@ def test_each_track_has_shares_timelines_and_looks(tmp_path: Path) -> None:
 def test_nobody_is_said_in_words(tmp_path: Path) -> None:
     page = write(tmp_path / "video.html", [scene() for _ in range(5)])
     assert "No face was found in this video." in page.text
+    assert "seen longest" not in page.text
 
 
 def test_a_stream_that_is_stopped_leaves_a_page_that_says_so(tmp_path: Path) -> None:
