@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -11,14 +13,16 @@ from typing import Annotated
 import typer
 
 from faceattr.cli.flags import with_flags
-from faceattr.cli.rendering import exit_with, progress_bar, say
+from faceattr.cli.inputs import StandardInput, expand_arguments, find_sources, to_image_source
+from faceattr.cli.progress import progress_bar
+from faceattr.cli.rendering import exit_with
 from faceattr.cli.signals import INTERRUPTED
+from faceattr.cli.summary import Tally
+from faceattr.cli.text import counted
 from faceattr.errors import FaceattrError, OptionError
-from faceattr.images import find_images, printable
 from faceattr.options import PipelineOptions, ReportOptions, StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
-from faceattr.reporting.page import plural
 from faceattr.reporting.pictures import MOST_THUMBNAILS, PictureReport
 from faceattr.streaming.sources import VIDEOS, open_source
 
@@ -27,7 +31,7 @@ from faceattr.streaming.sources import VIDEOS, open_source
 class ReportOutput:
     """Where the report goes."""
 
-    to: Path = option(Path("report.html"), "The page to write.", "output")
+    to: Path = option(Path("report.html"), "The page to write.", "output", short="-o")
     thumbnails: int = option(
         MOST_THUMBNAILS,
         "Show at most this many faces of pictures; 0 for a page without faces.",
@@ -41,21 +45,30 @@ def report(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Pictures, folders, globs or http(s) URLs; or one video."
+            metavar="PATH...",
+            help="Files, folders, globs or http(s) URLs of pictures; - for standard input; @FILE "
+            "for a list, one of these per line. Or one video.",
         ),
     ],
     options: ReportOptions,
     output: ReportOutput,
 ) -> None:
-    """Write a page on the faces of pictures, or of a video: counts, distributions, faces, a table.
+    """Write a page on the faces of pictures or of a video: counts, charts, faces, a table.
 
     The page is one HTML file that loads nothing from the network. After Ctrl-C it shows what was
     done until then, and says so.
+
+    Examples:
+        faceattr report holiday/
+        faceattr report holiday/ --to holiday.html --actions emotion
+        faceattr report @list.txt --to numbers.html --thumbnails 0
+        faceattr report party.mp4 --to party.html
     """
-    videos = [path for path in paths if Path(path).suffix.lower() in VIDEOS]
+    arguments = expand_arguments(paths)
+    videos = [one for one in arguments if Path(one).suffix.lower() in VIDEOS]
     if not videos:
-        _report_pictures(paths, options, output)
-    elif len(paths) == 1:
+        _report_pictures(arguments, options, output)
+    elif len(arguments) == 1:
         _report_video(videos[0], options, output)
     else:
         raise OptionError(
@@ -64,40 +77,44 @@ def report(
         )
 
 
-def _report_pictures(paths: Sequence[str], options: PipelineOptions, output: ReportOutput) -> None:
+def _report_pictures(
+    arguments: Sequence[str], options: PipelineOptions, output: ReportOutput
+) -> None:
+    begun = time.monotonic()
     errors: list[FaceattrError] = []
-    sources = find_images(paths, on_error=errors.append)
+    sources = find_sources(arguments, on_error=errors.append)
+    paths = [one for one in sources if not isinstance(one, StandardInput)]
     pipeline = Pipeline.from_options(options)
-    status = 1
     page = PictureReport(
         output.to,
         pipeline.outputs,
         settings=pipeline.settings,
         thumbnails=output.thumbnails,
         total=len(sources),
-        outputs=Outputs(inputs=sources, overwrite=output.overwrite),
+        outputs=Outputs(inputs=paths, overwrite=output.overwrite),
     )
+    status, tally = 1, Tally()
     try:
-        with page, progress_bar("analyzing", len(sources)) as update:
-            for source, result in zip(sources, pipeline.analyze_each(sources), strict=True):
+        with page, progress_bar("loading", len(sources), unit="pictures") as update:
+            results = pipeline.analyze_each([to_image_source(one) for one in sources])
+            for source, result in zip(sources, results, strict=True):
                 page.add(result, source)
+                tally.add(result)
                 errors += [result.error] if result.error else []
-                update(page.num_pictures, "analyzing")
+                update(tally.pictures, os.path.basename(source))
     except KeyboardInterrupt:
         status = INTERRUPTED
-        done = f"{page.num_pictures} of {len(sources)} pictures are done"
+        done = f"{tally.pictures} of {len(sources)} pictures are done"
         errors.append(FaceattrError(f"interrupted; {done}"))
-    if page.num_pictures:
-        counts = [plural(page.num_pictures, "picture"), plural(page.num_faces, "face")]
-        counts += [f"{page.num_empty:,} without a face"] if page.num_empty else []
-        say(f"{output.to}: {', '.join(counts)}; open it in a browser")
-    exit_with(errors, status=status)
+    said = tally.describe(time.monotonic() - begun, written=output.to)
+    exit_with(errors, status=status, closing=said if tally.pictures else None)
 
 
 def _report_video(path: str, options: PipelineOptions, output: ReportOutput) -> None:
     from faceattr.reporting.video import VideoReport
     from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
 
+    begun = time.monotonic()
     given = {one.name: getattr(options, one.name) for one in fields(options)}
     live = LiveAnalysis.from_options(StreamOptions(**given))
     source = open_source(path)
@@ -113,10 +130,10 @@ def _report_video(path: str, options: PipelineOptions, output: ReportOutput) -> 
     try:
         with (
             closing(play(live, source, [page])) as results,
-            progress_bar("loading", source.num_frames) as update,
+            progress_bar("loading", source.num_frames, unit="frames") as update,
         ):
             for frame, _ in results:
-                update(frame.index + 1, printable(f"{plural(live.num_tracks, 'face')} so far"))
+                update(frame.index + 1, f"{counted(live.num_tracks, 'face')} so far")
     except KeyboardInterrupt:
         status = INTERRUPTED
         errors.append(FaceattrError(f"interrupted after {live.num_frames} frames"))
@@ -124,7 +141,6 @@ def _report_video(path: str, options: PipelineOptions, output: ReportOutput) -> 
         if not page.num_frames:
             raise
         errors.append(FaceattrError(f"{error}; {live.num_frames} frames are done"))
-    if page.num_frames:
-        counts = f"{plural(page.num_frames, 'frame')}, {plural(len(page.tracks), 'face')}"
-        say(f"{output.to}: {counts}; open it in a browser")
-    exit_with(errors, status=status)
+    counts = f"{counted(page.num_frames, 'frame')}, {counted(len(page.tracks), 'face')}"
+    said = f"{counts}, {time.monotonic() - begun:.1f} s; wrote {output.to}"
+    exit_with(errors, status=status, closing=said if page.num_frames else None)

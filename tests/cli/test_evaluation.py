@@ -73,7 +73,7 @@ def test_folders_may_have_the_names_of_groups_or_be_mapped(
         (data / label / "face.png").write_bytes(astronaut.read_bytes())
     groups = "smiling=happy,serious=neutral"
     refused = faceattr("eval", "emotion", data, "--labels", groups)
-    assert (refused.status, refused.stdout) == (1, "")
+    assert (refused.status, refused.stdout) == (2, "")
     assert "unknown label 'Sadness' (and 'unclear'); did you mean 'sad'?" in refused.stderr
     assert "--map Sadness=sad" in refused.stderr
     done = faceattr(
