@@ -100,7 +100,7 @@ def evaluate_analyzer(
 
     Examples:
         faceattr eval emotion labelled/
-        faceattr eval emotion labelled/ --map sadness=sad,joy=happy --predictions answers.csv
+        faceattr eval emotion labelled/ --map joy=happy --predictions answers.csv
         faceattr eval age ages.csv --json
         faceattr eval emotion fer2013.csv --split PublicTest --save charts
     """

@@ -31,7 +31,13 @@ from faceattr.streaming.sources import VIDEOS, open_source
 class ReportOutput:
     """Where the report goes."""
 
-    to: Path = option(Path("report.html"), "The page to write.", "output", short="-o")
+    to: Path = option(
+        Path("report.html"),
+        "The page to write.",
+        "output",
+        shown_default="report.html",
+        short="-o",
+    )
     thumbnails: int = option(
         MOST_THUMBNAILS,
         "Show at most this many faces of pictures; 0 for a page without faces.",
