@@ -12,7 +12,8 @@ from faceattr.images import printable
 Value: TypeAlias = "str | float | bool | None"
 """Of an HTML attribute; True gives its name alone, False and None leave it out."""
 
-EMPTY = ("br", "col", "img", "input", "link", "meta", "rect", "line", "polygon", "path", "circle")
+VOID = ("br", "img", "input")  # elements of HTML that have no end
+SHAPES = ("circle", "line", "path", "polygon", "rect")  # of SVG, where an element ends itself
 
 
 class Html(str):
@@ -34,8 +35,10 @@ def element(name: str, *children: str, **attributes: Value) -> Html:
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    if name in EMPTY and not children:
-        return Html(f"<{name}{start}>" if name in EMPTY[:6] else f"<{name}{start}/>")
+    if name in VOID:
+        return Html(f"<{name}{start}>")
+    if name in SHAPES:
+        return Html(f"<{name}{start}/>")
     return Html(f"<{name}{start}>{join(*children)}</{name}>")
 
 

@@ -7,6 +7,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,17 +46,19 @@ MOST_NAMES = 1000  # of pictures without a face, and of those that failed
 THUMBNAIL_CROP = CropSpec(size=(THUMBNAIL, THUMBNAIL), color="bgr", mode="box", margin=0.25)
 
 
-class SortKey(NamedTuple):
-    """A number by which the contact sheet can be sorted.
+class Order(NamedTuple):
+    """A way to sort the contact sheet.
 
     Attributes:
         group: The attribute that it belongs to, or nothing.
         words: How the choice reads.
+        key: Which of the numbers of `PictureReport._keys` it sorts by.
         direction: ``-`` if large numbers come first.
     """
 
     group: str
     words: str
+    key: int
     direction: str = ""
 
 
@@ -210,7 +213,7 @@ class PictureReport:
         return charts.dot(charts.label_color(label, form.names))
 
     def _keys(self, face: Face) -> Iterator[str]:
-        """Yield the numbers of `_sort_keys`, in their order."""
+        """Yield the numbers by which a face is sorted; `_orders` says which is which."""
         x1, y1, x2, y2 = face.bbox
         yield f"{self.num_faces}"
         yield f"{max(x2 - x1, y2 - y1):.0f}"
@@ -223,16 +226,20 @@ class PictureReport:
             else:
                 yield f"{attribute.value:.2f}" if isinstance(attribute, Estimate) else "-1"
 
-    def _sort_keys(self) -> Iterator[SortKey]:
-        """Yield the ways to sort the contact sheet; some are two directions of one number."""
-        yield SortKey("", "as the pictures come")
-        yield SortKey("", "largest first", "-")
-        yield SortKey("", "clearest detections first", "-")
+    def _orders(self) -> Iterator[Order]:
+        """Yield the ways to sort the contact sheet."""
+        yield Order("", "as the pictures come", 0)
+        yield Order("", "largest first", 1, "-")
+        yield Order("", "clearest detections first", 2, "-")
+        keys = count(3)
         for name, form in self._attributes.items():
             if isinstance(form, Labels):
-                yield from (SortKey(name, f"most {label} first", "-") for label in form.names)
+                for label in form.names:
+                    yield Order(name, f"most {label} first", next(keys), "-")
             else:
-                yield SortKey(name, f"lowest {name} first")
+                key = next(keys)
+                yield Order(name, f"lowest {name} first", key)
+                yield Order(name, f"highest {name} first", key, "-")
 
     def _row(self, face: Face, index: int, name: _Name) -> Html:
         x1, y1, x2, y2 = face.bbox
@@ -326,14 +333,11 @@ class PictureReport:
         yield Html("</ul></section>")
 
     def _choices(self) -> Iterator[Html]:
-        groups: dict[str, list[Html]] = {}
-        for index, key in enumerate(self._sort_keys()):
-            options = groups.setdefault(key.group, [])
-            options.append(element("option", key.words, value=f"{index}{key.direction}"))
-            if key.words.startswith("lowest "):
-                words = key.words.replace("lowest", "highest", 1)
-                options.append(element("option", words, value=f"{index}-"))
-        for group, options in groups.items():
+        for group, orders in groupby(self._orders(), key=lambda order: order.group):
+            options = [
+                element("option", order.words, value=f"{order.key}{order.direction}")
+                for order in orders
+            ]
             yield from [element("optgroup", *options, label=group)] if group else options
 
     def _tables(self) -> Iterator[Html]:
