@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 64  # crops that go through an analyzer at once
 CROP_SIDE = 256  # pixels; the median picture of a set of crops is not larger
-MANY_MISSED = 0.05  # share of pictures without a face, from which a set may consist of crops
+MANY_MISSED = 0.01  # share of pictures without a face, from which a set may consist of crops
 
 Answer: TypeAlias = Attribute | None
 """What was read from an image; None if no face was found in it."""
