@@ -83,7 +83,7 @@ def histogram(values: NDArray[np.float64], name: str, unit: str) -> Html:
             )
         )
     low, high = edges[0], edges[-1]
-    tick = _round_up((high - low) / MOST_TICKS)
+    tick = max(_round_up((high - low) / MOST_TICKS), edges[1] - low)
     for value in np.arange(math.ceil(low / tick), math.floor(high / tick) + 1) * tick:
         x = (value - low) / (high - low) * WIDTH
         anchor = "start" if x < 12 else "end" if x > WIDTH - 12 else "middle"

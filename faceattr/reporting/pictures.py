@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 MOST_THUMBNAILS = 2000  # some 8 MB
 MOST_ROWS = 10_000  # of the table, some 5 MB
+ENOUGH = 5  # faces, of which the middle half says something
 MOST_NAMES = 1000  # of pictures without a face, and of those that failed
 THUMBNAIL_CROP = CropSpec(size=(THUMBNAIL, THUMBNAIL), color="bgr", mode="box", margin=0.25)
 
@@ -272,8 +273,8 @@ class PictureReport:
             )
         yield figures(
             {
-                "pictures": f"{self.num_pictures:,}",
-                "faces": f"{self.num_faces:,}",
+                "picture" if self.num_pictures == 1 else "pictures": f"{self.num_pictures:,}",
+                "face" if self.num_faces == 1 else "faces": f"{self.num_faces:,}",
                 "without a face": f"{self.num_empty:,}",
                 "failed": f"{self.num_failed:,}",
             }
@@ -303,9 +304,9 @@ class PictureReport:
         else:
             values = np.array(self._values[name])
             low, middle, high = np.percentile(values, (25, 50, 75)) if len(values) else (0, 0, 0)
-            note = (
-                f"median {middle:.0f} {form.name}; half of the faces from {low:.0f} to {high:.0f}"
-            )
+            note = f"median {middle:.0f} {form.name}"
+            if len(values) >= ENOUGH:
+                note += f"; half of the faces from {low:.0f} to {high:.0f}"
             drawn = charts.histogram(values, name, form.name) if len(values) else Html("")
         title = element("h3", f"{name[0].upper()}{name[1:]}")
         return element("figure", element("figcaption", title, element("p", note)), drawn)

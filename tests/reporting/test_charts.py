@@ -37,6 +37,11 @@ def test_a_histogram_counts_all_values() -> None:
     assert "age in years, from 20 to 40, median 30" in svg
 
 
+def test_the_axis_has_no_more_numbers_than_bars() -> None:
+    svg = charts.histogram(np.array([38.0]), "age", "years")
+    assert re.findall(r">([\d.]+)</text>", svg) == ["38", "39", "40"]
+
+
 @pytest.mark.parametrize(
     ("values", "edges"),
     [

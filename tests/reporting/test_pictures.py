@@ -60,6 +60,7 @@ def test_a_page_has_counts_charts_faces_and_a_table(album: Path, tmp_path: Path)
         "light: day 67%, dusk 33%, night 0%",
         "brightness in levels, from 20 to 250, median 120",
     ]
+    assert "median 120 levels; half of the faces from 45 to 218" in page.text
     assert len(page.values("img", "src")) == 6
     assert page.text.count("levels") >= 6
     assert "4.png: not a picture that OpenCV can read" in page.text
@@ -71,6 +72,8 @@ def test_a_face_has_a_thumbnail_a_caption_and_words(album: Path, tmp_path: Path)
     thumbnail = load_image(data)
     assert thumbnail.shape == (THUMBNAIL, THUMBNAIL, 3)
     assert abs(float(thumbnail.mean()) - LEVELS[0]) < 3
+    assert "median 120 levels" in page.text
+    assert "half of the faces" not in page.text  # of three
     assert page.values("img", "alt")[0] == "day 98%, 250 levels; face 1 of 1 <b>&'x.png"
 
 
