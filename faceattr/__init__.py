@@ -21,6 +21,7 @@ from faceattr.api import (
     list_detectors,
     register_analyzer,
     register_detector,
+    report,
     stream,
 )
 from faceattr.detectors.base import Detector, Finder, Search
@@ -171,6 +172,7 @@ __all__ = [
     "play",
     "register_analyzer",
     "register_detector",
+    "report",
     "show",
     "stream",
     "to_dataframe",

@@ -272,6 +272,20 @@ class PipelineOptions(SearchOptions):
         return SearchOptions(self.threshold, self.min_face, self.max_faces, self.tile_size)
 
 
+@explained
+@dataclass(frozen=True, slots=True)
+class ReportOptions(PipelineOptions):
+    """What to read for a report: by default, all that the built-in analyzers can."""
+
+    actions: Actions = option(
+        ("emotion", "age", "gender"),
+        "Analyzers, with commas between; see `faceattr list`.",
+        "basic",
+        metavar="NAME,…",
+        short="-a",
+    )
+
+
 class StreamKeywords(PipelineKeywords, total=False):
     """Keyword arguments for `StreamOptions`, without the actions."""
 

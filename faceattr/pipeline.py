@@ -24,7 +24,7 @@ from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines import create_engine
 from faceattr.errors import FaceattrError, OptionError
-from faceattr.forms import Labels
+from faceattr.forms import Labels, Output
 from faceattr.images import ImageSource, describe_source, is_single_image, load_image
 from faceattr.labels import check_groups
 from faceattr.options import Actions, PipelineOptions, SearchOptions
@@ -182,6 +182,11 @@ class Pipeline:
     def crop_specs(self) -> list[CropSpec]:
         """The forms of crops that the analyzers take, each once."""
         return list(dict.fromkeys(analyzer.crop for analyzer in self._analyzers))
+
+    @property
+    def declared(self) -> dict[str, Output]:
+        """Form of each attribute as its analyzer declares it, before labels are grouped."""
+        return outputs_of(self._analyzers, {})
 
     @property
     def settings(self) -> dict[str, Any]:
