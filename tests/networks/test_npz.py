@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -69,6 +70,13 @@ def test_a_kernel_of_zeros_stays_zero() -> None:
     layers = sequential((2,), Layer("Dense", "scores", {"units": 2}))
     npz.save(Network("zero", layers, {"scores": [np.zeros((2, 2))]}), file, whole={"scores"})
     np.testing.assert_array_equal(npz.load(file.getvalue()).weights["scores"][0], 0)
+
+
+def test_the_ranges_of_layers_come_back() -> None:
+    file = io.BytesIO()
+    npz.save(replace(NETWORK, ranges={"input": (-1.5, 1.0)}), file)
+    assert npz.load(file.getvalue()).ranges == {"input": (-1.5, 1.0)}
+    assert npz.load(saved()).ranges == {}
 
 
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -40,7 +40,10 @@ def save(
                 arrays[key], arrays[f"{key}/{SCALE}"] = _to_whole_numbers(array)
             else:
                 arrays[key] = array.astype(np.float16) if half and array.ndim > 1 else array
-    graph = {"name": network.name, "layers": [asdict(layer) for layer in network.layers]}
+    layers = [asdict(layer) for layer in network.layers]
+    graph: dict[str, Any] = {"name": network.name, "layers": layers}
+    if network.ranges:
+        graph["ranges"] = dict(network.ranges)
     np.savez(file, graph=np.array(json.dumps(graph)), **arrays)  # type: ignore[arg-type]
 
 
@@ -81,7 +84,12 @@ def load(source: bytes | Path) -> Network:
             for item in graph["layers"]
         ]
         return Network(
-            graph["name"], layers, weights, hashlib.sha256(content).hexdigest(), stored=False
+            graph["name"],
+            layers,
+            weights,
+            hashlib.sha256(content).hexdigest(),
+            stored=False,
+            ranges={key: (low, high) for key, (low, high) in graph.get("ranges", {}).items()},
         )
     except Exception as error:  # a damaged archive may fail in any way
         raise WeightsError(f"{name} cannot be read as a network: {error}") from error
