@@ -23,7 +23,7 @@ from faceattr.networks.folding import fold_normalization
 from faceattr.networks.formats import npz
 from faceattr.networks.graph import Network, up_to
 from faceattr.types import Crops
-from models.figures import ASSETS, sha256
+from models.figures import ASSETS, sha256, write_asset
 
 NUM_CROPS = 500  # of all sets together
 BATCH = 25
@@ -44,8 +44,7 @@ def main() -> None:
     )
     network = npz.load(path)
     ranges = dict(measure_ranges(network, crops, threads=options.threads))
-    with path.open("wb") as file:
-        npz.save(replace(network, ranges=ranges), file)
+    write_asset(replace(network, ranges=ranges), path.name)
     for notes in Path(__file__).parent.glob(f"{options.network}/export.json"):
         noted = json.loads(notes.read_text())
         noted |= {"asset": sha256(path), "asset_bytes": path.stat().st_size}

@@ -87,6 +87,13 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     assert not loaded.stored
 
 
+def test_what_ships_takes_at_most_15_megabytes() -> None:
+    assets = resources.files("faceattr.assets").iterdir()
+    sizes = {file.name: len(file.read_bytes()) for file in assets if file.name.endswith(".npz")}
+    assert len(sizes) >= 5
+    assert sum(sizes.values()) <= 15_000_000
+
+
 @pytest.mark.parametrize(
     "name", ["emotion.npz", "age_gender.npz", "age_open.npz", "gender_open.npz"]
 )
