@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Actions: TypeAlias = "str | Analyzer | Iterable[str | Analyzer]"
 """Analyzers: one, several, or names with commas between them as in ``"emotion,age"``."""
 
-Precision: TypeAlias = Literal["auto", "f32"]
-"""``"auto"``: the fastest arithmetic that the processor has; ``"f32"``: the reference numbers."""
+Precision: TypeAlias = Literal["auto", "f32", "int8"]
+"""Arithmetic of the networks.
+
+``"auto"``: bfloat16 where the processor has it, else float32; ``"f32"``: the reference numbers;
+``"int8"``: whole numbers in the built-in networks, faster where there is no bfloat16.
+"""
 
 Freeze: TypeAlias = Literal["face", "frame", "off"]
 """What a stream holds between two runs of a slow analyzer: its result for the face, the whole
@@ -179,7 +183,8 @@ class PipelineOptions(SearchOptions):
             commas between them. One that is given twice counts once.
         detector: Detector, or its name.
         engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
-        precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
+        precision: ``"auto"``, ``"f32"`` or ``"int8"``; None for ``FACEATTR_PRECISION``, else
+            ``"auto"``.
         threads: Processor threads of the networks; None for as many as are fast.
         labels: Labels to keep, or a mapping from new label to the labels it merges; what is left
             out becomes the label ``other``. Applies to classifications that have all of them.
@@ -225,9 +230,10 @@ class PipelineOptions(SearchOptions):
     )
     precision: str | None = option(
         None,
-        "auto: the fastest arithmetic that the processor has; f32: the reference numbers.",
+        "auto: bfloat16 where the processor has it; f32: the reference numbers; int8: faster "
+        "where there is no bfloat16.",
         "advanced",
-        metavar="auto|f32",
+        metavar="auto|f32|int8",
         shown_default="auto",
     )
     threads: int | None = option(

@@ -79,7 +79,7 @@ def test_options_of_a_search_give_way_to_those_that_are_given() -> None:
         ({"max_faces": True}, "max_faces is True; it must be a whole number"),
         ({"tile_size": 99}, "tile_size is 99; it must be at least 100"),
         ({"threads": 0}, "threads is 0; it must be at least 1"),
-        ({"precision": "bf16"}, "precision is 'bf16'; it can be 'auto' or 'f32'"),
+        ({"precision": "bf16"}, "precision is 'bf16'; it can be 'auto', 'f32' or 'int8'"),
         ({"min_confidence": -1}, "min_confidence is -1"),
         ({"actions": None}, "actions is None; give names of analyzers"),
         ({"detector": ["mtcnn"]}, "detector is ['mtcnn']; give one name or one detector"),

@@ -20,6 +20,7 @@ from faceattr.engines.quiet import REINSTALL, compress_model_transformation
 from faceattr.engines.quiet import openvino as ov
 from faceattr.engines.translation import translate
 from faceattr.errors import EngineError, FaceattrError
+from faceattr.networks.folding import fold_normalization
 from faceattr.networks.graph import MAX_PREPARED, Network
 from faceattr.options import Precision
 
@@ -35,7 +36,8 @@ class OpenVinoEngine(Engine):
     """OpenVINO on the CPU (default).
 
     ``precision="auto"`` leaves the arithmetic to OpenVINO: bfloat16 where the processor
-    multiplies bfloat16 matrices natively, else float32.
+    multiplies bfloat16 matrices natively, else float32. ``precision="int8"`` multiplies whole
+    numbers in the networks that know the ranges of their layers, and is ``"auto"`` for others.
 
     A network whose weights have a digest is converted once and stored in the cache. Unless the
     precision is ``"f32"``, its weights are rounded to half precision, whether or not it can be
@@ -45,7 +47,10 @@ class OpenVinoEngine(Engine):
     def build(self, network: Network, precision: Precision) -> Compiled:
         """See the base class."""
         try:
-            model = _model(network, precision)
+            if precision == "int8" and network.ranges:
+                model = translate(fold_normalization(network), int8=True)
+            else:
+                model = _model(network, precision)
             return self._compile(model, precision, repr(network.name), network.max_prepared)
         except FaceattrError:
             raise

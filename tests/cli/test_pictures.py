@@ -99,7 +99,7 @@ def test_flags_say_what_is_drawn_on_pictures(
         (["--output", "faces.txt"], "in which form? Add --json, --jsonl or --csv"),
         (["--resume", "--csv"], "add --output or --save"),
         (["--resume", "--overwrite", "--save", "out"], "exclude each other"),
-        (["--precision", "f8"], "it can be 'auto' or 'f32'"),
+        (["--precision", "f8"], "it can be 'auto', 'f32' or 'int8'"),
         (["--labels", "hapy,sad"], "did you mean 'happy'"),
         (["--min-confidence", "2"], "it must be at least 0 and at most 1"),
     ],
