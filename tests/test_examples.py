@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from faceattr.images import load_image
 from faceattr.streaming.sinks import VideoSink
@@ -56,6 +57,15 @@ def test_the_camera_example_prints_changes_only(
     run(monkeypatch, "webcam.py", video)
     (line,) = capsys.readouterr().out.splitlines()
     assert "face 1 looks happy" in line
+
+
+def test_the_moving_picture_of_the_readme_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "moving_picture.py", tmp_path / "moving.webp")
+    with Image.open(tmp_path / "moving.webp") as moving:
+        assert moving.size == (360, 270)
+        assert moving.n_frames == 36  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
