@@ -22,8 +22,8 @@ Actions: TypeAlias = "str | Analyzer | Iterable[str | Analyzer]"
 Precision: TypeAlias = Literal["auto", "f32", "int8"]
 """Arithmetic of the networks.
 
-``"auto"``: bfloat16 where the processor has it, else float32; ``"f32"``: the reference numbers;
-``"int8"``: whole numbers in the built-in networks, faster where there is no bfloat16.
+``"auto"``: what is fastest here: bfloat16 where the processor has it, else ``"int8"`` on x86;
+``"f32"``: the reference numbers; ``"int8"``: whole numbers in the built-in analyzers.
 """
 
 Freeze: TypeAlias = Literal["face", "frame", "off"]
@@ -230,8 +230,8 @@ class PipelineOptions(SearchOptions):
     )
     precision: str | None = option(
         None,
-        "auto: bfloat16 where the processor has it; f32: the reference numbers; int8: faster "
-        "where there is no bfloat16.",
+        "auto: the fastest arithmetic that the processor has, bfloat16 or int8; f32: the "
+        "reference numbers.",
         "advanced",
         metavar="auto|f32|int8",
         shown_default="auto",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from standins import random_weights
 
 from faceattr.analyzers.builtin import FEATURES, load_builtin
-from faceattr.engines import create_engine
+from faceattr.engines import create_engine, openvino
 from faceattr.engines.translation import translate
 from faceattr.networks.folding import fold_normalization
 from faceattr.networks.graph import Array, Layer, Network, sequential, up_to
@@ -89,3 +89,23 @@ def test_what_ships_knows_its_ranges(name: str) -> None:
     rounded = engine.compile(network, precision="int8")(crops)
     similarity = np.vdot(reference, rounded) / np.linalg.norm(reference) / np.linalg.norm(rounded)
     assert 0.95 < similarity < 1  # on noise, which goes beyond the ranges of faces
+
+
+@pytest.mark.parametrize("capabilities", [["FP32", "INT8"], ["FP32", "BF16", "INT8"]])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_auto_is_int8_on_x86_without_bfloat16_only(
+    capabilities: list[str], machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Core:
+        def get_property(self, device: str, name: str) -> list[str]:
+            return capabilities
+
+    monkeypatch.setattr(openvino, "_core", Core)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    pays = openvino._int8_pays.__wrapped__()
+    assert pays == (machine == "x86_64" and "BF16" not in capabilities)
+    monkeypatch.undo()
+    monkeypatch.setattr(openvino, "_int8_pays", lambda: pays)
+    network = with_ranges(NETWORK)
+    is_int8 = np.array_equal(run(network, "auto"), run(network, "int8"))
+    assert is_int8 == pays
