@@ -19,6 +19,7 @@ from faceattr.recognition.faces import READER, describe
 from faceattr.recognition.gallery import Gallery
 from faceattr.recognition.verification import ODDS, compare
 
+MOST_MEASURED = 0.999  # there are too few pairs beyond
 WITHOUT = Without({"actions", "labels", "min_confidence", "gallery"})
 
 Options = Annotated[PipelineOptions, WITHOUT]
@@ -53,7 +54,7 @@ def verify(
         show(json.dumps(match.to_dict(), indent=2))
     else:
         verdict = "the same person" if match.same else "different people"
-        show(f"{verdict}: probability {match.probability:.1%}, score {match.score:.2f}")
+        show(f"{verdict}: probability {_in_words(match.probability)}, score {match.score:.2f}")
 
 
 @with_flags
@@ -163,6 +164,15 @@ def remove_from_gallery(
         removed = {name: people.remove(name) for name in names}
     for name, count in removed.items():
         show(f"{name}: {count} face{'s' * (count != 1)} removed")
+
+
+def _in_words(probability: float) -> str:
+    """Return a probability in percent, without claiming what nobody has measured."""
+    if probability > MOST_MEASURED:
+        return f"above {MOST_MEASURED:.1%}"
+    if probability < 1 - MOST_MEASURED:
+        return f"below {1 - MOST_MEASURED:.1%}"
+    return f"{probability:.1%}"
 
 
 def _reader(options: PipelineOptions) -> Pipeline:

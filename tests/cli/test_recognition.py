@@ -29,7 +29,7 @@ def test_verify_says_whether_two_pictures_show_one_person(
 ) -> None:
     first, second = paint(tmp_path / "a.png", 1), paint(tmp_path / "b.png", 1, 1)
     assert run(["verify", str(first), str(second)]) == 0
-    assert capsys.readouterr().out.startswith("the same person: probability ")
+    assert capsys.readouterr().out.startswith("the same person: probability above 99.9%, score ")
     other = paint(tmp_path / "c.png", 2)
     assert run(["verify", str(first), str(other), "--json"]) == 0
     described = json.loads(capsys.readouterr().out)
