@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("utkface", type=Path)
     parser.add_argument("lfw", type=Path)
-    parser.add_argument("dlib", type=Path)
+    parser.add_argument("dlib", type=Path, nargs="?", help="to compare with dlib's own pipeline")
     options = parser.parse_args()
     faces = read_utkface(options.utkface)
     known, left = faces.where(is_known(faces)), faces.where(~is_known(faces))
@@ -83,8 +83,9 @@ def main() -> None:
     with np.load(options.lfw) as archive:
         lfw = Lfw(pairs, same, archive["fold"])
         raw = {form: read_raw(archive, form) for form in FORMS}
-    with np.load(options.dlib) as archive:
-        raw["dlib's own pipeline"] = archive["descriptors"]
+    if options.dlib is not None:
+        with np.load(options.dlib) as archive:
+            raw["dlib's own pipeline"] = archive["descriptors"]
     race = guess_race(vectors, known)
     both = read_utkface(options.utkface, mirrored=True).where(~is_known(faces))
     adults, both_adults = adults_of(left), adults_of(both)
@@ -354,7 +355,7 @@ def choices(known: Faces) -> Iterator[tuple[str, Cohort | None, Callable[[Vector
         ("8 groups of adults", adult),
         ("8 and 2 of children", dict(list(groups.items())[: NUM_ADULT + 2])),
         ("8, 2 of children, 4 of the old: ships", groups),
-        ("28 groups by ten years", by_decade(known)),
+        ("groups of race, gender and four ages", by_four_ages(known)),
     ):
         bare = fit(known.vectors, chosen)
         if chosen is adult:
@@ -387,7 +388,7 @@ def draw(vectors: Vectors, count: int, rng: np.random.Generator) -> Vectors:
     return to_unit_length(vectors.mean(axis=0) + noise @ axes.T)
 
 
-def by_decade(known: Faces) -> dict[str, NDArray[np.intp]]:
+def by_four_ages(known: Faces) -> dict[str, NDArray[np.intp]]:
     """Return groups by race, gender, and four ages, those of at least 60 faces."""
     age, race, gender = (known.labels[name] for name in ("age", "race", "gender"))
     groups = {}
