@@ -139,13 +139,21 @@ def accuracy_table(raw: Mapping[str, NDArray[np.float32]], lfw: Lfw) -> Table:
         header += [f"{criterion}: accuracy", f"true at {STRICT:g}"]
     rows = []
     for name, outputs in raw.items():
-        row = [name]
-        for criterion in CRITERIA:
-            alike = compare(outputs, lfw, criterion)
-            true = (alike[lfw.same] > strict_threshold(alike, lfw)).mean()
-            row += [f"{accuracy(alike, lfw):.2%}", f"{true:.1%}"]
-        rows.append(row)
+        rows.append([name, *accuracy_cells(outputs, lfw)])
+        found = ~np.isnan(outputs[lfw.pairs]).any(axis=(1, 2))
+        if not found.all():
+            where = Lfw(lfw.pairs[found], lfw.same[found], lfw.fold[found])
+            title = f"{name}, the {found.sum():,} pairs with both faces found"
+            rows.append([title, *accuracy_cells(outputs, where)])
     return Table("LFW, folds 1 to 4 of 10, deep-funnelled: 2,400 pairs", header, rows)
+
+
+def accuracy_cells(outputs: NDArray[np.float32], lfw: Lfw) -> Iterator[str]:
+    """Yield accuracy and true matches by each criterion."""
+    for criterion in CRITERIA:
+        alike = compare(outputs, lfw, criterion)
+        yield f"{accuracy(alike, lfw):.2%}"
+        yield f"{(alike[lfw.same] > strict_threshold(alike, lfw)).mean():.1%}"
 
 
 def accuracy(alike: NDArray[np.float32], lfw: Lfw) -> float:
