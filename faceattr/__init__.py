@@ -23,6 +23,7 @@ from faceattr.api import (
     register_detector,
     report,
     stream,
+    verify,
 )
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.drawing import FramePainter, draw_faces
@@ -31,6 +32,7 @@ from faceattr.errors import (
     DuplicateNameError,
     EngineError,
     FaceattrError,
+    GalleryError,
     ImageError,
     MissingDependencyError,
     NoFaceError,
@@ -48,6 +50,8 @@ from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
 from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
+from faceattr.recognition.gallery import Candidate, Gallery
+from faceattr.recognition.verification import Match
 from faceattr.registry import API_VERSION
 from faceattr.results import ImageResult, show
 from faceattr.types import (
@@ -63,6 +67,7 @@ from faceattr.types import (
     Face,
     Features,
     Frame,
+    Identification,
     Trunk,
 )
 from faceattr.weights import Weights
@@ -100,6 +105,7 @@ __all__ = [
     "Attribute",
     "BGRImage",
     "CallbackSink",
+    "Candidate",
     "Classification",
     "CropBatch",
     "CropGeometry",
@@ -120,13 +126,17 @@ __all__ = [
     "Finder",
     "Frame",
     "FramePainter",
+    "Gallery",
+    "GalleryError",
     "HeadAnalyzer",
+    "Identification",
     "ImageError",
     "ImageResult",
     "JsonLinesSink",
     "Labels",
     "LiveAnalysis",
     "LiveSource",
+    "Match",
     "MissingDependencyError",
     "NoFaceError",
     "OptionError",
@@ -177,6 +187,7 @@ __all__ = [
     "stream",
     "to_dataframe",
     "to_supervision",
+    "verify",
 ]
 
 

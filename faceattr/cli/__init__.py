@@ -13,7 +13,7 @@ import cv2
 import typer
 
 from faceattr import __version__
-from faceattr.cli import evaluation, pictures, plugins, report, streams, weights
+from faceattr.cli import evaluation, pictures, plugins, recognition, report, streams, weights
 from faceattr.cli.help import Command, Group
 from faceattr.cli.rendering import finish_output, prepare_streams, say, show
 from faceattr.cli.signals import INTERRUPTED, SIGNALLED, catch_signals
@@ -38,6 +38,9 @@ app.command()(pictures.detect)
 app.command()(streams.video)
 app.command()(streams.stream)
 app.command()(report.report)
+app.command()(recognition.verify)
+app.command()(recognition.find)
+app.add_typer(recognition.app, name="gallery")
 app.command("eval")(evaluation.evaluate_analyzer)
 app.command("list")(plugins.list_plugins)
 app.command("info")(plugins.show_info)
