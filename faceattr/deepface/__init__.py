@@ -20,13 +20,21 @@ import numpy as np
 
 from faceattr.arguments import explained
 from faceattr.deepface.crops import Extraction, to_color
-from faceattr.deepface.detection import BACKENDS, DETECTORS, LIVE_DETECTORS, load_detector
+from faceattr.deepface.detection import (
+    FINDERS,
+    LIVE_DETECTORS,
+    SUBSTITUTES,
+    check_backend,
+    load_finder,
+)
+from faceattr.deepface.differences import DeepFaceWarning
 from faceattr.deepface.results import ACTIONS, check_actions, describe, reader_of
 from faceattr.errors import OptionError
 from faceattr.images import ImageSource
 
 __all__ = [
     "DeepFace",
+    "DeepFaceWarning",
     "analyze",
     "build_model",
     "extract_faces",
@@ -89,8 +97,12 @@ def extract_faces(
 
     Args:
         img_path: Path, http(s) URL, base64 text, binary file or BGR array.
-        detector_backend: ``"opencv"``, ``"mtcnn"``, or ``"skip"`` to take the whole image for a
-            face.
+        detector_backend: ``"opencv"``, ``"mtcnn"``, ``"yunet"``, ``"ssd"`` or ``"dlib"`` as in
+            deepface, but for ``"ssd"``'s weights, which are OpenCV's in 8 bits, and for the eyes
+            of ``"dlib"``, which OpenCV's cascade finds unless deepface's file for them is there;
+            ``"skip"`` to take the whole image for a face. For deepface's other detectors the
+            nearest of ours is taken, with a `DeepFaceWarning`: ``mtcnn`` for ``"fastmtcnn"``,
+            ``yunet`` for ``"retinaface"``, ``"mediapipe"``, ``"centerface"`` and the YOLOs.
         enforce_detection: Whether to raise if no face is found, or take the whole image for one.
         align: Whether to rotate each face until its eyes are level.
         expand_percentage: By how much to widen and heighten the boxes.
@@ -124,8 +136,8 @@ def build_model(model_name: str, task: str = "facial_recognition") -> None:
     """Load what the first call of `analyze` would have to load.
 
     Args:
-        model_name: ``"Emotion"``, ``"Age"``, ``"Gender"`` or ``"Race"``; or a detector's name as in
-            `extract_faces`.
+        model_name: ``"Emotion"``, ``"Age"``, ``"Gender"`` or ``"Race"``; or the name of a detector
+            as in `extract_faces`.
         task: ``"facial_attribute"`` for the former, ``"face_detector"`` for the latter.
 
     Raises:
@@ -134,14 +146,14 @@ def build_model(model_name: str, task: str = "facial_recognition") -> None:
     """
     if task == "facial_attribute" and model_name.lower() in ACTIONS:
         reader_of([model_name.lower()]).load()
-    elif task == "face_detector" and model_name in BACKENDS:
-        if model_name in DETECTORS:
-            load_detector(model_name, os.getpid())
+    elif task == "face_detector" and model_name in {*FINDERS, *SUBSTITUTES}:
+        check_backend(model_name)
+        load_finder(model_name, os.getpid())
     else:
         raise OptionError(
             f"there is no model {model_name!r} for the task {task!r}; faceattr offers "
             f"{', '.join(map(str.capitalize, ACTIONS))} for 'facial_attribute' and "
-            f"{', '.join(BACKENDS)} for 'face_detector'"
+            f"{', '.join(FINDERS)} for 'face_detector'"
         )
 
 
@@ -166,7 +178,8 @@ def stream(
     Args:
         db_path: Not offered; must be empty.
         model_name: Without effect, as nobody is recognized.
-        detector_backend: ``"opencv"``, ``"mtcnn"``, ``"ssd"`` or ``"yunet"``.
+        detector_backend: As in `extract_faces`, but for ``"skip"``; our detectors of these names
+            search the frames.
         distance_metric: Without effect, as nobody is recognized.
         enable_face_analysis: Whether to read emotion, age and gender.
         source: Number of a camera, address of a stream, or path of a video.
@@ -193,6 +206,7 @@ def stream(
             f"detector_backend is {detector_backend!r}; on streams it can be "
             f"{', '.join(LIVE_DETECTORS)}"
         )
+    check_backend(detector_backend)
     live = LiveAnalysis(
         [ACTIONS[action] for action in ("emotion", "age", "gender") if enable_face_analysis],
         detector=LIVE_DETECTORS[detector_backend],

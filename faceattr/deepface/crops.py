@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
@@ -11,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.deepface.detection import BACKENDS, Area, find_areas, find_eyes
+from faceattr.deepface.areas import Area, Point
+from faceattr.deepface.detection import SUBSTITUTES, check_backend, load_finder
+from faceattr.deepface.finders import find_eyes
 from faceattr.errors import NoFaceError, OptionError
 from faceattr.images import ImageSource, describe_source, load_image
 from faceattr.types import BGRImage
@@ -50,11 +53,7 @@ class Extraction:
     max_faces: int | None = None
 
     def __post_init__(self) -> None:
-        if self.detector_backend not in BACKENDS:
-            raise OptionError(
-                f"detector_backend is {self.detector_backend!r}; faceattr offers "
-                f"{', '.join(BACKENDS)}"
-            )
+        check_backend(self.detector_backend)
         if self.anti_spoofing:
             raise OptionError("anti_spoofing is not offered by faceattr; leave it out")
 
@@ -82,21 +81,30 @@ class Extraction:
         height, width = image.shape[:2]
         border = (width // 2, height // 2) if self.align else (0, 0)
         padded = cut(image, -border[0], -border[1], width + border[0], height + border[1])
-        areas = find_areas(padded, self.detector_backend)
+        areas = self._find(image, padded, border)
         if self.max_faces is not None and self.max_faces < len(areas):
             areas = nlargest(self.max_faces, areas, key=lambda area: area.w * area.h)
         if self.expand_percentage > 0:
             areas = [area.expand(padded.shape, self.expand_percentage) for area in areas]
+        areas = [area.clip(padded.shape) for area in areas]
+        areas = [area for area in areas if area.w > 0 and area.h > 0]
         if self.detector_backend != "opencv":  # which finds eyes before the area is expanded
             areas = [find_eyes(area, padded) for area in areas]
         return [
             FaceCrop(
                 cut_level(padded, area) if self.align else area.cut(padded),
-                area.to_region(image.shape, border),
+                area.shift(-border[0], -border[1]).to_region(image.shape),
                 round(area.confidence, 2),
             )
             for area in areas
         ]
+
+    def _find(self, image: BGRImage, padded: BGRImage, border: Point) -> list[Area]:
+        """Return the areas of the padded image; our own detectors need no border for it."""
+        find = load_finder(self.detector_backend, os.getpid())
+        if self.detector_backend in SUBSTITUTES:
+            return [area.shift(*border) for area in find(image)]
+        return find(padded)
 
 
 def cut(image: BGRImage, x1: int, y1: int, x2: int, y2: int) -> BGRImage:
@@ -111,9 +119,9 @@ def cut_level(image: BGRImage, area: Area) -> BGRImage:
     """Rotate the image about the center of the face until the eyes are level, and cut it there."""
     x, y = area.w // 2, area.h // 2  # pixels on each side that may be rotated into the area
     around = cut(image, area.x - x, area.y - y, area.x + area.w + x, area.y + area.h + y)
-    if area.left_eye is not None and area.right_eye is not None:
+    if area.points:
         height, width = around.shape[:2]
-        dx, dy = np.subtract(area.left_eye, area.right_eye).tolist()
+        dx, dy = np.subtract(area.points["left_eye"], area.points["right_eye"]).tolist()
         angle = math.degrees(math.atan2(dy, dx))
         rotation = cv2.getRotationMatrix2D((width // 2, height // 2), angle, 1.0)
         around = cv2.warpAffine(around, rotation, (width, height), flags=cv2.INTER_CUBIC)

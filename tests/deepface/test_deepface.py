@@ -27,7 +27,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"detector_backend": "retinaface"}, "faceattr offers opencv, mtcnn, skip"),
+        (
+            {"detector_backend": "yunt"},
+            "unknown detector_backend 'yunt'; did you mean 'yunet'.* mtcnn, yunet, ssd, dlib, skip",
+        ),
         ({"anti_spoofing": True}, "anti_spoofing is not offered"),
         ({"actions": ["emotion", "mood"]}, "some of emotion, age, gender, race"),
         ({"actions": []}, "some of emotion, age, gender, race"),
@@ -56,10 +59,10 @@ def test_recognition_is_not_offered_yet(name: str) -> None:
 
 def test_models_are_loaded_by_name(finds: Callable[..., Told]) -> None:
     finds()
-    DeepFace.build_model("opencv", task="face_detector")
-    assert detection.load_detector.cache_info().currsize == 0
     DeepFace.build_model("mtcnn", task="face_detector")
-    assert detection.load_detector.cache_info().currsize == 1
+    assert detection.load_finder.cache_info().currsize == 1
+    DeepFace.extract_faces(NOBODY, "mtcnn", enforce_detection=False)
+    assert detection.load_finder.cache_info().hits == 1
     with pytest.raises(WeightsError, match=r"age_model_weights\.h5 .* is missing"):
         DeepFace.build_model("Age", task="facial_attribute")
     with pytest.raises(OptionError, match=r"'VGG-Face' for the task 'facial_recognition'"):
@@ -81,7 +84,7 @@ def test_a_stream_is_written_as_a_video(tmp_path: Path) -> None:
     [
         ({"db_path": "known"}, "recognizes nobody"),
         ({"anti_spoofing": True}, "anti_spoofing is not offered"),
-        ({"detector_backend": "retinaface"}, "it can be opencv, mtcnn, ssd, yunet"),
+        ({"detector_backend": "skip"}, "it can be opencv, mtcnn, yunet, ssd, dlib"),
     ],
 )
 def test_what_a_stream_does_not_offer_is_said(options: dict[str, Any], message: str) -> None:
