@@ -27,8 +27,9 @@ from faceattr.deepface.detection import (
     check_backend,
     load_finder,
 )
-from faceattr.deepface.differences import DeepFaceWarning
-from faceattr.deepface.results import ACTIONS, check_actions, describe, reader_of
+from faceattr.deepface.differences import DeepFaceWarning, warn_once
+from faceattr.deepface.models import Models, choose_models, suggesting_builtin
+from faceattr.deepface.results import ACTIONS, BUILTIN, check_actions, describe, reader_of
 from faceattr.errors import OptionError
 from faceattr.images import ImageSource
 
@@ -55,6 +56,8 @@ def analyze(
     expand_percentage: int = 0,
     silent: bool = False,
     anti_spoofing: bool = False,
+    *,
+    models: Models | None = None,
 ) -> list[Any]:
     """Return a dict for each face of an image: its attributes, and where it is.
 
@@ -67,17 +70,21 @@ def analyze(
         expand_percentage: As in `extract_faces`.
         silent: Without effect, as there is no progress bar.
         anti_spoofing: As in `extract_faces`.
+        models: ``"deepface"`` for its networks, whose weights are downloaded, or ``"builtin"`` for
+            those that ship with faceattr, which have no race; None for the environment variable
+            ``FACEATTR_DEEPFACE_MODELS``, else deepface's.
 
     Raises:
         FaceattrError: As in `extract_faces`, or the weights of an action are missing.
     """
-    wanted = check_actions(actions)
+    chosen = choose_models(models)
+    wanted = check_actions(actions, chosen)
     extraction = Extraction(
         detector_backend, enforce_detection, align, expand_percentage, anti_spoofing
     )
     if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
-        return [describe(extraction.cut_faces(image), wanted) for image in img_path]
-    return describe(extraction.cut_faces(img_path), wanted)
+        return [describe(extraction.cut_faces(image), wanted, chosen) for image in img_path]
+    return describe(extraction.cut_faces(img_path), wanted, chosen)
 
 
 @explained
@@ -132,20 +139,25 @@ def extract_faces(
 
 
 @explained
-def build_model(model_name: str, task: str = "facial_recognition") -> None:
+def build_model(
+    model_name: str, task: str = "facial_recognition", *, models: Models | None = None
+) -> None:
     """Load what the first call of `analyze` would have to load.
 
     Args:
         model_name: ``"Emotion"``, ``"Age"``, ``"Gender"`` or ``"Race"``; or the name of a detector
             as in `extract_faces`.
         task: ``"facial_attribute"`` for the former, ``"face_detector"`` for the latter.
+        models: As in `analyze`.
 
     Raises:
         OptionError: faceattr has no such model.
         WeightsError: The weights of the model are missing.
     """
     if task == "facial_attribute" and model_name.lower() in ACTIONS:
-        reader_of([model_name.lower()]).load()
+        chosen = choose_models(models)
+        with suggesting_builtin():
+            reader_of(check_actions(model_name.lower(), chosen), chosen).load()
     elif task == "face_detector" and model_name in {*FINDERS, *SUBSTITUTES}:
         check_backend(model_name)
         load_finder(model_name, os.getpid())
@@ -169,14 +181,16 @@ def stream(
     anti_spoofing: bool = False,
     output_path: str | None = None,
     debug: bool = False,
+    *,
+    models: Models | None = None,
 ) -> None:
     """Analyze a camera or video; hold the picture for a while after a face was analyzed.
 
     Shows a window until q is pressed, or writes a video. Nobody is recognized: faceattr does not
-    compare faces with a folder of known ones.
+    compare the faces with a folder of known ones.
 
     Args:
-        db_path: Not offered; must be empty.
+        db_path: Without effect, but for a `DeepFaceWarning`, as nobody is recognized.
         model_name: Without effect, as nobody is recognized.
         detector_backend: As in `extract_faces`, but for ``"skip"``; our detectors of these names
             search the frames.
@@ -188,6 +202,7 @@ def stream(
         anti_spoofing: Not offered; must be False.
         output_path: Video file to write instead of showing a window.
         debug: Without effect.
+        models: As in `analyze`.
 
     Raises:
         OptionError: faceattr does not offer what is asked for.
@@ -198,7 +213,10 @@ def stream(
     from faceattr.streaming.sources import open_source
 
     if db_path:
-        raise OptionError("db_path is not offered: faceattr recognizes nobody; leave it empty")
+        warn_once(
+            "db_path is without effect: DeepFace.stream of faceattr recognizes nobody, but reads "
+            "the attributes of every face"
+        )
     if anti_spoofing:
         raise OptionError("anti_spoofing is not offered by faceattr; leave it out")
     if detector_backend not in LIVE_DETECTORS:
@@ -207,8 +225,9 @@ def stream(
             f"{', '.join(LIVE_DETECTORS)}"
         )
     check_backend(detector_backend)
+    analyzers = BUILTIN if choose_models(models) == "builtin" else ACTIONS
     live = LiveAnalysis(
-        [ACTIONS[action] for action in ("emotion", "age", "gender") if enable_face_analysis],
+        [analyzers[action] for action in ("emotion", "age", "gender") if enable_face_analysis],
         detector=LIVE_DETECTORS[detector_backend],
         freeze="frame",
         frame_threshold=frame_threshold,
@@ -216,8 +235,9 @@ def stream(
     )
     frames = open_source(source)
     sink = VideoSink(output_path, fps=frames.fps or 25) if output_path else WindowSink()
-    for _ in play(live, frames, [sink]):
-        pass
+    with suggesting_builtin():
+        for _ in play(live, frames, [sink]):
+            pass
 
 
 def verify(*args: Any, **kwargs: Any) -> NoReturn:

@@ -22,19 +22,29 @@ from faceattr.types import BGRImage
 SIDE = 224  # pixels of the square that a face is fitted into
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FaceCrop:
     """A face cut out of an image.
 
     Attributes:
         image: (H, W, 3) BGR uint8, of any size.
-        region: Where it was, as deepface's ``facial_area``.
-        confidence: The detector's confidence, with two decimals.
+        source: The image that it was cut out of.
+        area: Where it was there.
     """
 
     image: BGRImage
-    region: dict[str, Any]
-    confidence: float
+    source: BGRImage
+    area: Area
+
+    @property
+    def region(self) -> dict[str, Any]:
+        """Where it was, as deepface's ``facial_area``."""
+        return self.area.to_region(self.source.shape)
+
+    @property
+    def confidence(self) -> float:
+        """The detector's confidence, with two decimals."""
+        return round(self.area.confidence, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Extraction:
                     "enforce_detection=False to take the whole image for a face"
                 )
         height, width = image.shape[:2]
-        return [FaceCrop(image, Area(0, 0, width, height).to_region(image.shape), 0.0)]
+        return [FaceCrop(image, image, Area(0, 0, width, height))]
 
     def _find_and_cut(self, image: BGRImage) -> list[FaceCrop]:
         height, width = image.shape[:2]
@@ -93,8 +103,8 @@ class Extraction:
         return [
             FaceCrop(
                 cut_level(padded, area) if self.align else area.cut(padded),
-                area.shift(-border[0], -border[1]).to_region(image.shape),
-                round(area.confidence, 2),
+                image,
+                area.shift(-border[0], -border[1]),
             )
             for area in areas
         ]

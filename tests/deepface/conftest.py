@@ -27,6 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
     monkeypatch.setenv("FACEATTR_OFFLINE", "1")
     monkeypatch.setenv("FACEATTR_PRECISION", "f32")
+    for name in ("MODELS", "STRICT"):
+        monkeypatch.delenv(f"FACEATTR_DEEPFACE_{name}", raising=False)
     forget_loaded()
     yield
     forget_loaded()

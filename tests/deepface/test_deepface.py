@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 from deepface_scenes import NOBODY, WOMAN, Told
 
+import faceattr
 from faceattr.analyzers import analyzers
-from faceattr.deepface import DeepFace, detection
+from faceattr.deepface import DeepFace, DeepFaceWarning, detection
 from faceattr.deepface.results import ACTIONS
 from faceattr.errors import FaceattrError, OptionError, WeightsError
+from faceattr.pipeline import Pipeline
+from faceattr.types import Detection, Estimate, Face
 from faceattr.weights import import_file
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -82,7 +85,6 @@ def test_a_stream_is_written_as_a_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"db_path": "known"}, "recognizes nobody"),
         ({"anti_spoofing": True}, "anti_spoofing is not offered"),
         ({"detector_backend": "skip"}, "it can be opencv, mtcnn, yunet, ssd, dlib"),
     ],
@@ -90,6 +92,102 @@ def test_a_stream_is_written_as_a_video(tmp_path: Path) -> None:
 def test_what_a_stream_does_not_offer_is_said(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         DeepFace.stream(**options)
+
+
+def test_a_stream_goes_on_without_the_folder_of_known_people(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), NOBODY)
+    videos = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
+    options: dict[str, Any] = {"source": str(tmp_path / "0.png"), "models": "builtin"}
+    with pytest.warns(DeepFaceWarning, match="db_path is without effect"):
+        DeepFace.stream("known", output_path=str(videos[0]), **options)
+    DeepFace.stream("known", output_path=str(videos[1]), **options)
+    assert all(video.stat().st_size > 100 for video in videos)
+
+
+def test_the_folder_of_known_people_can_be_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEATTR_DEEPFACE_STRICT", "yes")
+    with pytest.raises(OptionError, match="db_path is without effect"):
+        DeepFace.stream("known")
+
+
+# Networks that ship with faceattr
+
+
+def test_built_in_models_answer_in_deepfaces_words() -> None:
+    (face,) = DeepFace.analyze(WOMAN, ("emotion", "age", "gender"), models="builtin")
+    (native,) = faceattr.analyze(WOMAN, ("emotion", "age", "gender"), precision="f32")
+    assert list(face) == [
+        *("region", "face_confidence", "emotion", "dominant_emotion"),
+        *("age", "gender", "dominant_gender"),
+    ]
+    assert face["dominant_emotion"] == native.classification("emotion").label == "happy"
+    assert sum(face["emotion"].values()) == pytest.approx(100)
+    assert face["age"] == pytest.approx(native.estimate("age").value, abs=4)
+    assert face["dominant_gender"] == "Woman"
+    assert list(face["gender"]) == ["Woman", "Man"]
+    assert json.loads(json.dumps(face))["emotion"] == face["emotion"]
+
+
+@pytest.mark.parametrize("backend", ["opencv", "yunet"])
+def test_built_in_models_see_the_face_by_its_landmarks(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detections: list[Detection] = []
+
+    def read(self: Pipeline, image: Any, found: Sequence[Detection]) -> list[Face]:
+        detections.extend(found)
+        return [Face(one.bbox, 1.0, None, {"age": Estimate(31.9, "years")}) for one in found]
+
+    monkeypatch.setattr(Pipeline, "read", read)
+    (face,) = DeepFace.analyze(WOMAN, "age", detector_backend=backend, models="builtin")
+    assert face["age"] == 31
+    (detection,) = detections
+    region = face["region"]
+    assert detection.bbox[:2] == (region["x"], region["y"])
+    if backend == "opencv":
+        assert detection.landmarks is None  # the pipeline finds them
+    else:
+        assert detection.landmarks is not None
+        eyes = detection.landmarks[:2].astype(int).tolist()
+        assert np.abs(np.subtract(eyes, [region["right_eye"], region["left_eye"]])).max() <= 2
+
+
+def test_an_environment_variable_chooses_the_built_in_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FACEATTR_DEEPFACE_MODELS", "builtin")
+    DeepFace.build_model("Age", task="facial_attribute")
+    (face,) = DeepFace.analyze(WOMAN, "gender")
+    assert face["dominant_gender"] == "Woman"
+    with pytest.raises(WeightsError):
+        DeepFace.analyze(WOMAN, "gender", models="deepface")
+    monkeypatch.setenv("FACEATTR_DEEPFACE_MODELS", "own")
+    with pytest.raises(OptionError, match="MODELS is 'own'; it can be 'deepface' or 'builtin'"):
+        DeepFace.analyze(WOMAN, "gender")
+
+
+def test_built_in_models_have_no_race() -> None:
+    with pytest.raises(ValueError, match="built-in models read emotion, age, gender only"):
+        DeepFace.analyze(WOMAN, models="builtin")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: DeepFace.analyze(WOMAN, "age"),
+        lambda: DeepFace.build_model("Age", "facial_attribute"),
+        lambda: DeepFace.stream(source="frames", output_path="never.mp4"),
+    ],
+)
+def test_missing_weights_point_to_the_built_in_models(
+    call: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("frames").mkdir()
+    for index in range(6):
+        cv2.imwrite(f"frames/{index}.png", WOMAN)
+    with pytest.raises(WeightsError, match=r"is missing from .*\n.*no download: models='builtin'"):
+        call()
 
 
 # Side by side with deepface 0.0.103
