@@ -15,6 +15,8 @@ analyzers: Registry[Analyzer] = Registry(
         "emotion-cnn": "faceattr.analyzers.emotion_cnn:EmotionCnnAnalyzer",
         "gender": "faceattr.analyzers.age_gender:GenderAnalyzer",
         "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
+        "identity": "faceattr.analyzers.identity:IdentityAnalyzer",
+        "identity-dlib": "faceattr.analyzers.identity:IdentityDlibAnalyzer",
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },
     base=Analyzer,

@@ -48,6 +48,29 @@ def test_kernels_are_saved_in_half_precision_and_biases_are_not() -> None:
         }
 
 
+def test_kernels_in_whole_numbers_come_back_within_half_a_step_of_their_channel() -> None:
+    file = io.BytesIO()
+    npz.save(NETWORK, file, whole={"conv"})
+    loaded = npz.load(file.getvalue())
+    kernel, bias = NETWORK.weights["conv"]
+    again, same_bias = loaded.weights["conv"]
+    steps = abs(kernel).max(axis=(0, 1, 2)) / 127
+    assert again.dtype == np.float32
+    assert (abs(again - kernel) <= 0.501 * steps).all()
+    assert abs(again - kernel).max() > 0.3 * steps.min()
+    np.testing.assert_array_equal(same_bias, bias)
+    with np.load(io.BytesIO(file.getvalue())) as archive:
+        assert archive["conv/0"].dtype == np.int8
+        assert archive["scores/0"].dtype == np.float16
+
+
+def test_a_kernel_of_zeros_stays_zero() -> None:
+    file = io.BytesIO()
+    layers = sequential((2,), Layer("Dense", "scores", {"units": 2}))
+    npz.save(Network("zero", layers, {"scores": [np.zeros((2, 2))]}), file, whole={"scores"})
+    np.testing.assert_array_equal(npz.load(file.getvalue()).weights["scores"][0], 0)
+
+
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "toy.npz"
     path.write_bytes(saved())
