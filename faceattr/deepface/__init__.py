@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from faceattr.arguments import explained
 from faceattr.deepface.crops import Extraction, to_color
+from faceattr.deepface.descriptors import MODEL, check_model, load_network
 from faceattr.deepface.detection import (
     FINDERS,
     LIVE_DETECTORS,
@@ -28,8 +29,11 @@ from faceattr.deepface.detection import (
     load_finder,
 )
 from faceattr.deepface.differences import DeepFaceWarning, warn_once
+from faceattr.deepface.distances import Metric
 from faceattr.deepface.models import Models, choose_models, suggesting_builtin
+from faceattr.deepface.recognition import represent_image, verify_images
 from faceattr.deepface.results import ACTIONS, BUILTIN, check_actions, describe, reader_of
+from faceattr.deepface.search import Search, find_people
 from faceattr.errors import OptionError
 from faceattr.images import ImageSource
 
@@ -142,20 +146,22 @@ def extract_faces(
 def build_model(
     model_name: str, task: str = "facial_recognition", *, models: Models | None = None
 ) -> None:
-    """Load what the first call of `analyze` would have to load.
+    """Load what the first call would have to load.
 
     Args:
-        model_name: ``"Emotion"``, ``"Age"``, ``"Gender"`` or ``"Race"``; or the name of a detector
-            as in `extract_faces`.
-        task: ``"facial_attribute"`` for the former, ``"face_detector"`` for the latter.
+        model_name: ``"Dlib"``; ``"Emotion"``, ``"Age"``, ``"Gender"`` or ``"Race"``; or the name of
+            a detector as in `extract_faces`.
+        task: What it does: ``"facial_recognition"``, ``"facial_attribute"``, ``"face_detector"``.
         models: As in `analyze`.
 
     Raises:
         OptionError: faceattr has no such model.
         WeightsError: The weights of the model are missing.
     """
-    if task == "facial_attribute" and model_name.lower() in ACTIONS:
-        chosen = choose_models(models)
+    chosen = choose_models(models)
+    if task == "facial_recognition" and model_name == MODEL:
+        load_network(chosen, os.getpid())
+    elif task == "facial_attribute" and model_name.lower() in ACTIONS:
         with suggesting_builtin():
             reader_of(check_actions(model_name.lower(), chosen), chosen).load()
     elif task == "face_detector" and model_name in {*FINDERS, *SUBSTITUTES}:
@@ -163,9 +169,9 @@ def build_model(
         load_finder(model_name, os.getpid())
     else:
         raise OptionError(
-            f"there is no model {model_name!r} for the task {task!r}; faceattr offers "
-            f"{', '.join(map(str.capitalize, ACTIONS))} for 'facial_attribute' and "
-            f"{', '.join(FINDERS)} for 'face_detector'"
+            f"there is no model {model_name!r} for the task {task!r}; faceattr offers {MODEL} for "
+            f"'facial_recognition', {', '.join(map(str.capitalize, ACTIONS))} for "
+            f"'facial_attribute' and {', '.join(FINDERS)} for 'face_detector'"
         )
 
 
@@ -240,26 +246,189 @@ def stream(
             pass
 
 
-def verify(*args: Any, **kwargs: Any) -> NoReturn:
-    """Raise an `OptionError`: faceattr does not recognize faces yet."""
-    _refuse("verify")
+@explained
+def verify(
+    img1_path: ImageSource | list[float],
+    img2_path: ImageSource | list[float],
+    model_name: str = "VGG-Face",
+    detector_backend: str = "opencv",
+    distance_metric: Metric = "cosine",
+    enforce_detection: bool = True,
+    align: bool = True,
+    expand_percentage: int = 0,
+    normalization: str = "base",
+    silent: bool = False,
+    threshold: float | None = None,
+    anti_spoofing: bool = False,
+    *,
+    models: Models | None = None,
+) -> dict[str, Any]:
+    """Return whether two images show one person, by the two faces that are most alike.
 
+    At deepface's thresholds the network takes two people for one far more often if they are women,
+    or if their faces are Asian, Black or Indian; ``models/identity/README.md`` has the figures.
 
-def find(*args: Any, **kwargs: Any) -> NoReturn:
-    """Raise an `OptionError`: faceattr does not recognize faces yet."""
-    _refuse("find")
+    Args:
+        img1_path: As in `extract_faces`, or a descriptor that `represent` has returned.
+        img2_path: Likewise.
+        model_name: ``"Dlib"``; faceattr has no other.
+        detector_backend: As in `extract_faces`.
+        distance_metric: ``"cosine"``, ``"euclidean"``, ``"euclidean_l2"``, ``"angular"``, or a
+            function of two descriptors.
+        enforce_detection: As in `extract_faces`.
+        align: As in `extract_faces`.
+        expand_percentage: As in `extract_faces`.
+        normalization: ``"base"`` suits the network; ``"raw"`` is the same, but for rounding.
+            ``"Facenet"``, ``"Facenet2018"``, ``"VGGFace"``, ``"VGGFace2"`` and ``"ArcFace"`` are
+            for others.
+        silent: Without effect.
+        threshold: Largest distance of one person; None for deepface's.
+        anti_spoofing: As in `extract_faces`.
+        models: ``"deepface"`` for dlib's file, which is downloaded, or read where deepface or
+            face_recognition_models has it; ``"builtin"`` for the same network in 8 bits, which
+            ships with faceattr and moved no euclidean distance of 78 pairs by more than 0.007;
+            None for the environment variable ``FACEATTR_DEEPFACE_MODELS``, else deepface's.
 
-
-def represent(*args: Any, **kwargs: Any) -> NoReturn:
-    """Raise an `OptionError`: faceattr does not recognize faces yet."""
-    _refuse("represent")
-
-
-def _refuse(name: str) -> NoReturn:
-    raise OptionError(
-        f"DeepFace.{name} is not offered yet, as faceattr does not recognize faces; use deepface "
-        "itself for it, and faceattr for analyze, extract_faces and stream"
+    Raises:
+        FaceattrError: As in `extract_faces`, or the weights are missing.
+    """
+    check_model(model_name)
+    return verify_images(
+        (img1_path, img2_path),
+        Extraction(detector_backend, enforce_detection, align, expand_percentage, anti_spoofing),
+        distance_metric,
+        threshold,
+        normalization,
+        choose_models(models),
     )
+
+
+@explained
+def find(
+    img_path: ImageSource,
+    db_path: str | os.PathLike[str],
+    model_name: str = "VGG-Face",
+    distance_metric: Metric = "cosine",
+    enforce_detection: bool = True,
+    detector_backend: str = "opencv",
+    align: bool = True,
+    similarity_search: bool = False,
+    k: int | None = None,
+    expand_percentage: int = 0,
+    threshold: float | None = None,
+    normalization: str = "base",
+    silent: bool = False,
+    refresh_database: bool = True,
+    anti_spoofing: bool = False,
+    datastore_format: str = "npz",
+    return_type: str | None = None,
+    *,
+    models: Models | None = None,
+) -> list[Any]:
+    """Return, for each face of an image, the pictures of a folder that show the same person.
+
+    The descriptors of the folder are kept in a file there, in deepface's own form: either reads
+    what the other has written. They are biometric data of people. See `verify` on whom the
+    network mistakes for others.
+
+    Args:
+        img_path: As in `extract_faces`.
+        db_path: Folder with JPEG and PNG pictures, on this machine.
+        model_name: As in `verify`.
+        distance_metric: As in `verify`; with ``return_type="dict"`` a function gets all known and
+            all new descriptors, (N, 128) and (M, 128), and returns (M, N) distances.
+        enforce_detection: As in `extract_faces`.
+        detector_backend: As in `extract_faces`.
+        align: As in `extract_faces`.
+        similarity_search: Return all pictures, the most similar first.
+        k: Most pictures to return for each face; None for all.
+        expand_percentage: As in `extract_faces`.
+        threshold: As in `verify`.
+        normalization: As in `verify`.
+        silent: Without effect.
+        refresh_database: Look for new, removed and replaced pictures first.
+        anti_spoofing: As in `extract_faces`.
+        datastore_format: ``"npz"``; faceattr has no other.
+        return_type: ``"dict"`` for lists of dicts, ``"pandas"`` for tables, which needs
+            ``faceattr[pandas]``; None for tables if pandas is installed.
+        models: As in `verify`.
+
+    Raises:
+        FaceattrError: As in `verify`, or the folder has no pictures or cannot be written to.
+    """
+    check_model(model_name)
+    if datastore_format != "npz":
+        raise OptionError(f"datastore_format is {datastore_format!r}; faceattr keeps 'npz' only")
+    return find_people(
+        img_path,
+        os.fspath(db_path),
+        Extraction(detector_backend, enforce_detection, align, expand_percentage, anti_spoofing),
+        Search(distance_metric, threshold, similarity_search, k, return_type),
+        normalization,
+        choose_models(models),
+        refresh=refresh_database,
+    )
+
+
+@explained
+def represent(
+    img_path: ImageSource | list[ImageSource],
+    model_name: str = "VGG-Face",
+    enforce_detection: bool = True,
+    detector_backend: str = "opencv",
+    align: bool = True,
+    expand_percentage: int = 0,
+    normalization: str = "base",
+    anti_spoofing: bool = False,
+    max_faces: int | None = None,
+    l2_normalize: bool = False,
+    minmax_normalize: bool = False,
+    return_face: bool = False,
+    *,
+    models: Models | None = None,
+) -> list[Any]:
+    """Return a dict for each face of an image: ``embedding``, ``facial_area``, ``face_confidence``.
+
+    An embedding is a list of 128 numbers. It is biometric data: a person can be found by it.
+
+    Args:
+        img_path: As in `extract_faces`; a list or a 4-D array of several images gives a list each.
+        model_name: As in `verify`.
+        enforce_detection: As in `extract_faces`.
+        detector_backend: As in `extract_faces`.
+        align: As in `extract_faces`.
+        expand_percentage: As in `extract_faces`.
+        normalization: As in `verify`.
+        anti_spoofing: As in `extract_faces`.
+        max_faces: As in `extract_faces`.
+        l2_normalize: Scale the embedding to length 1.
+        minmax_normalize: Scale its numbers to [0, 1], before that.
+        return_face: Add ``face``, the (150, 150, 3) float32 BGR pixels that were described.
+        models: As in `verify`.
+
+    Raises:
+        FaceattrError: As in `verify`.
+    """
+    check_model(model_name)
+    extraction = Extraction(
+        detector_backend, enforce_detection, align, expand_percentage, anti_spoofing, max_faces
+    )
+    images = img_path if isinstance(img_path, list) else [img_path]
+    if isinstance(img_path, np.ndarray) and img_path.ndim == 4:
+        images = list(img_path)
+    results = [
+        represent_image(
+            image,
+            extraction,
+            normalization,
+            choose_models(models),
+            l2_normalize=l2_normalize,
+            minmax_normalize=minmax_normalize,
+            return_face=return_face,
+        )
+        for image in images
+    ]
+    return results[0] if len(results) == 1 else results
 
 
 class DeepFace:

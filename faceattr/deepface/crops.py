@@ -153,19 +153,29 @@ def to_color(crop: BGRImage, color: str, *, normalize: bool) -> NDArray[Any]:
     if color != "bgr" and color not in conversions:
         raise OptionError(f"color_face is {color!r}; it can be 'rgb', 'bgr' or 'gray'")
     face: NDArray[Any] = crop if color == "bgr" else cv2.cvtColor(crop, conversions[color])
-    return _normalize(face) if normalize else face
+    return scale_down(face) if normalize else face
 
 
-def _normalize(face: NDArray[np.uint8]) -> NDArray[np.float64]:
+def scale_down(face: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the pixels in [0, 1]; those of an almost black face stay as they are."""
     return face / 255 if face.max() > 1 else face.astype(np.float64)
 
 
 def to_square(crop: BGRImage) -> NDArray[np.float32]:
     """Return (224, 224, 3) float32 in [0, 255], the crop in the middle and the rest black."""
-    height, width = crop.shape[:2]
-    factor = min(SIDE / height, SIDE / width)
+    return (fit(scale_down(crop), SIDE) * 255).astype(np.float32)
+
+
+def fit(face: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return a square with the face in its middle, as large as it can be, and the rest black.
+
+    Args:
+        face: (H, W, C) uint8 or float64.
+        side: Pixels of a side of the square.
+    """
+    height, width = face.shape[:2]
+    factor = min(side / height, side / width)
     size = max(int(width * factor), 1), max(int(height * factor), 1)
-    fitted = cv2.resize(_normalize(crop), size) * 255
-    columns, rows = SIDE - size[0], SIDE - size[1]
+    columns, rows = side - size[0], side - size[1]
     left, top = columns // 2, rows // 2
-    return np.pad(fitted, ((top, rows - top), (left, columns - left), (0, 0))).astype(np.float32)
+    return np.pad(cv2.resize(face, size), ((top, rows - top), (left, columns - left), (0, 0)))

@@ -9,7 +9,7 @@ import pytest
 from deepface_scenes import EYES, Told
 
 from faceattr import api
-from faceattr.deepface import detection, differences
+from faceattr.deepface import descriptors, detection, differences
 from faceattr.deepface.finders import DetectorFinder
 from faceattr.types import BBox
 
@@ -18,6 +18,7 @@ def forget_loaded() -> None:
     """Forget the pipelines and detectors that are kept for later calls, and what was warned of."""
     api._remembered.cache_clear()
     detection.load_finder.cache_clear()
+    descriptors.load_network.cache_clear()
     differences._warn.cache_clear()
 
 

@@ -53,13 +53,6 @@ def test_unreadable_pictures_and_unknown_colors_are_value_errors(tmp_path: Path)
         DeepFace.extract_faces(NOBODY, "skip", color_face="hsv")
 
 
-@pytest.mark.parametrize("name", ["verify", "find", "represent"])
-def test_recognition_is_not_offered_yet(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"DeepFace\.{name} is not offered yet") as caught:
-        getattr(DeepFace, name)("a.jpg", "b.jpg", model_name="ArcFace")
-    assert isinstance(caught.value, OptionError)
-
-
 def test_models_are_loaded_by_name(finds: Callable[..., Told]) -> None:
     finds()
     DeepFace.build_model("mtcnn", task="face_detector")
