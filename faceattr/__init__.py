@@ -22,6 +22,7 @@ from faceattr.api import (
     register_analyzer,
     register_detector,
     stream,
+    verify,
 )
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.drawing import draw_faces
@@ -30,6 +31,7 @@ from faceattr.errors import (
     DuplicateNameError,
     EngineError,
     FaceattrError,
+    GalleryError,
     ImageError,
     MissingDependencyError,
     NoFaceError,
@@ -45,6 +47,8 @@ from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
 from faceattr.options import PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
+from faceattr.recognition.gallery import Candidate, Gallery
+from faceattr.recognition.verification import Match
 from faceattr.registry import API_VERSION
 from faceattr.results import ImageResult
 from faceattr.types import (
@@ -60,6 +64,7 @@ from faceattr.types import (
     Face,
     Features,
     Frame,
+    Identification,
     Trunk,
 )
 from faceattr.weights import Weights
@@ -95,6 +100,7 @@ __all__ = [
     "Attribute",
     "BGRImage",
     "CallbackSink",
+    "Candidate",
     "Classification",
     "CropBatch",
     "CropGeometry",
@@ -113,13 +119,17 @@ __all__ = [
     "Features",
     "Finder",
     "Frame",
+    "Gallery",
+    "GalleryError",
     "HeadAnalyzer",
+    "Identification",
     "ImageError",
     "ImageResult",
     "JsonLinesSink",
     "Labels",
     "LiveAnalysis",
     "LiveSource",
+    "Match",
     "MissingDependencyError",
     "NoFaceError",
     "OptionError",
@@ -164,6 +174,7 @@ __all__ = [
     "register_analyzer",
     "register_detector",
     "stream",
+    "verify",
 ]
 
 

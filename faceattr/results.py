@@ -23,7 +23,7 @@ import numpy as np
 from faceattr.arguments import explained
 from faceattr.drawing import draw_faces
 from faceattr.errors import FaceattrError, SinkError
-from faceattr.forms import Labels, Output, Unit, Vector, to_cells
+from faceattr.forms import Labels, Names, Output, Unit, Vector, to_cells
 from faceattr.outputs import (
     AppendFile,
     OutputFile,
@@ -643,8 +643,10 @@ def _columns_in_json(face: Mapping[str, Any]) -> set[str]:
         form: Output
         if "scores" in attribute:
             form = Labels(attribute["scores"])
+        elif "candidates" in attribute:
+            form = Names()
         elif "vector" in attribute:
-            form = Vector(len(attribute["vector"]))
+            form = Vector(len(attribute["vector"]), private=attribute.get("private", False))
         else:
             form = Unit(attribute["unit"])
         columns.update(form.columns(name))

@@ -190,6 +190,30 @@ class Classification:
         return f"{self.label} {self.confidence:.0%}"
 
 
+UNKNOWN = "unknown"  # who a face is that nobody in a gallery has
+
+
+@dataclass(frozen=True, slots=True)
+class Identification(Classification):
+    """Who a face is, among the people of a gallery.
+
+    Attributes:
+        scores: Probability of the likeliest people, and of ``"unknown"``.
+        score: Normalized score of the likeliest person; that of two different people is about 0.
+    """
+
+    score: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return label, confidence, score and candidates in JSON's own types."""
+        return {
+            "label": self.label,
+            "confidence": float(self.confidence),
+            "score": float(self.score),
+            "candidates": {label: float(score) for label, score in self.scores.items()},
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A number with a unit.
@@ -222,13 +246,15 @@ class Descriptor:
 
     Attributes:
         vector: (D,) float32 of length 1.
+        private: Whether tables leave it out, as people can be found again by it.
     """
 
     vector: NDArray[np.float32] = field(repr=False)
+    private: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the vector in JSON's own types."""
-        return {"vector": self.vector.tolist()}
+        return {"vector": self.vector.tolist(), **({"private": True} if self.private else {})}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Descriptor) and np.array_equal(self.vector, other.vector)

@@ -61,7 +61,7 @@ class IdentityAnalyzer(Analyzer):
     """
 
     attribute = "identity"
-    output = Vector(NUM_OUTPUTS)
+    output = Vector(NUM_OUTPUTS, private=True)
     crop = CROP
     refresh = 1.0
     card = "models/identity/README.md"
@@ -81,7 +81,7 @@ class IdentityAnalyzer(Analyzer):
             vectors = batch.features(trunk)
             if self.mirror:
                 vectors = vectors + trunk.run(batch.crops[:, :, ::-1])
-            return [Descriptor(vector) for vector in to_unit_length(vectors)]
+            return [Descriptor(vector, private=True) for vector in to_unit_length(vectors)]
 
         return read
 

@@ -76,7 +76,11 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def _flags(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
     """Yield the panel and the parameter for each field that describes a flag."""
-    plugins = {"Analyzer": object, "Detector": object}  # options.py does not import them
+    plugins = {
+        "Analyzer": object,
+        "Detector": object,
+        "Gallery": object,
+    }  # options.py does not import them
     hints = get_type_hints(kind, localns=plugins)
     for field in fields(kind):
         flag = field.metadata.get("flag")

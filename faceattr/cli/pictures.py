@@ -24,6 +24,7 @@ from faceattr.images import find_images
 from faceattr.options import PipelineOptions, option
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
+from faceattr.recognition.gallery import with_gallery
 from faceattr.results import (
     CsvTable,
     ImageResult,
@@ -103,13 +104,15 @@ def analyze(paths: Paths, options: PipelineOptions, output: PictureOutput) -> No
 
     A picture that cannot be read is reported, the others go on, and the exit status is 1.
     """
-    _run(Pipeline.from_options(options), paths, output)
+    _run(Pipeline.from_options(with_gallery(options)), paths, output)
 
 
 @with_flags
 def detect(
     paths: Paths,
-    options: Annotated[PipelineOptions, Without({"actions", "labels", "min_confidence"})],
+    options: Annotated[
+        PipelineOptions, Without({"actions", "labels", "min_confidence", "gallery"})
+    ],
     output: PictureOutput,
 ) -> None:
     """Find the faces of pictures, without reading anything off them."""

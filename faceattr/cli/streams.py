@@ -17,6 +17,7 @@ from faceattr.errors import FaceattrError
 from faceattr.images import printable
 from faceattr.options import StreamOptions, option
 from faceattr.outputs import Outputs
+from faceattr.recognition.gallery import with_gallery
 from faceattr.streaming.sinks import (
     CsvSink,
     JsonLinesSink,
@@ -87,7 +88,7 @@ def stream(
     """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
     from faceattr.streaming.analysis import LiveAnalysis  # SciPy takes a moment
 
-    live = LiveAnalysis.from_options(options)
+    live = LiveAnalysis.from_options(with_gallery(options))
     frames = open_source(source)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     status = Status(live)
@@ -111,7 +112,7 @@ def video(
     from faceattr.streaming.analysis import LiveAnalysis
     from faceattr.streaming.sinks import TimelineSink
 
-    live = LiveAnalysis.from_options(options)
+    live = LiveAnalysis.from_options(with_gallery(options))
     frames = open_source(path)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     sinks = output.open(outputs)

@@ -127,7 +127,7 @@ def _draw(axes: Axes, readings: Readings) -> None:
 def _draw_areas(axes: Axes, times: Times, scores: Sequence[Mapping[str, float]]) -> None:
     from matplotlib import colormaps
 
-    labels = list(scores[0])
+    labels = list(dict.fromkeys(label for one in scores for label in one))
     colors = colormaps["Set2"](np.arange(len(labels)) % 8)
     heights = [[one.get(label, 0.0) for one in scores] for label in labels]
     axes.stackplot(times, heights, labels=map(_plain, labels), colors=colors)
