@@ -106,8 +106,8 @@ def test_the_calls_on_the_page_for_people_from_deepface_work(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACEATTR_OFFLINE", "1")
     photo = load_image(astronaut)
-    Path("people").mkdir()
-    for name in ("photo.jpg", "party.jpg", "people/woman.jpg"):
+    Path("people/Eileen").mkdir(parents=True)
+    for name in ("photo.jpg", "party.jpg", "people/Eileen/1.jpg"):
         cv2.imwrite(name, photo)
     cv2.imwrite("wall.jpg", np.full((60, 80, 3), 90, np.uint8))
     film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 5, (512, 512))
@@ -118,7 +118,7 @@ def test_the_calls_on_the_page_for_people_from_deepface_work(
     page = (DOCS / "coming-from-deepface.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     source = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
-    with pytest.warns(DeepFaceWarning, match="db_path is without effect"):
+    with pytest.warns(DeepFaceWarning, match="the people of db_path"):
         exec(source, names)
     assert names["old_emotion"] == names["new_emotion"] == "happy"
     assert names["old_share"] == pytest.approx(100 * names["new_share"], abs=1)
@@ -129,9 +129,11 @@ def test_the_calls_on_the_page_for_people_from_deepface_work(
         names["detections"][0].bbox[0], abs=9
     )
     assert names["nobody"] == []
-    assert names["same"] is True
-    assert names["cosine"] == pytest.approx(0, abs=1e-3)
-    assert names["best"] == str(Path("people", "woman.jpg"))
+    assert names["old_same"] is names["new_same"] is True
+    assert names["distance"] == 0
+    assert names["probability"] > 0.99
+    assert names["old_best"] == str(Path("people", "Eileen", "1.jpg"))
+    assert names["new_best"] == "Eileen"
     assert len(names["embedding"]) == 128
     assert Path("held.mp4").stat().st_size > 1000
 

@@ -34,8 +34,9 @@ from faceattr.deepface.models import Models, choose_models, suggesting_builtin
 from faceattr.deepface.recognition import represent_image, verify_images
 from faceattr.deepface.results import ACTIONS, BUILTIN, check_actions, describe, reader_of
 from faceattr.deepface.search import Search, find_people
-from faceattr.errors import OptionError
+from faceattr.errors import GalleryError, OptionError
 from faceattr.images import ImageSource
+from faceattr.recognition.gallery import Gallery
 
 __all__ = [
     "DeepFace",
@@ -192,15 +193,18 @@ def stream(
 ) -> None:
     """Analyze a camera or video; hold the picture for a while after a face was analyzed.
 
-    Shows a window until q is pressed, or writes a video. Nobody is recognized: faceattr does not
-    compare the faces with a folder of known ones.
+    Shows a window until q is pressed, or writes a video. People are recognized in another way than
+    by deepface, as a `DeepFaceWarning` says: by a `Gallery`, whose scores are as strict for one
+    group of people as for another.
 
     Args:
-        db_path: Without effect, but for a `DeepFaceWarning`, as nobody is recognized.
-        model_name: Without effect, as nobody is recognized.
+        db_path: Folder with a folder for each person, which holds pictures of them. Their
+            descriptors are kept there, in ``faceattr-gallery.npz``. Without such folders nobody
+            is recognized, with a `DeepFaceWarning`.
+        model_name: Without effect.
         detector_backend: As in `extract_faces`, but for ``"skip"``; our detectors of these names
             search the frames.
-        distance_metric: Without effect, as nobody is recognized.
+        distance_metric: Without effect.
         enable_face_analysis: Whether to read emotion, age and gender.
         source: Number of a camera, address of a stream, or path of a video.
         time_threshold: Seconds for which the picture is held.
@@ -218,11 +222,6 @@ def stream(
     from faceattr.streaming.sinks import VideoSink, WindowSink
     from faceattr.streaming.sources import open_source
 
-    if db_path:
-        warn_once(
-            "db_path is without effect: DeepFace.stream of faceattr recognizes nobody, but reads "
-            "the attributes of every face"
-        )
     if anti_spoofing:
         raise OptionError("anti_spoofing is not offered by faceattr; leave it out")
     if detector_backend not in LIVE_DETECTORS:
@@ -232,8 +231,11 @@ def stream(
         )
     check_backend(detector_backend)
     analyzers = BUILTIN if choose_models(models) == "builtin" else ACTIONS
+    actions = [analyzers[name] for name in ("emotion", "age", "gender") if enable_face_analysis]
+    gallery = _open_gallery(db_path, model_name) if db_path else None
     live = LiveAnalysis(
-        [analyzers[action] for action in ("emotion", "age", "gender") if enable_face_analysis],
+        actions if gallery is None else [*actions, "identity"],
+        gallery=gallery,
         detector=LIVE_DETECTORS[detector_backend],
         freeze="frame",
         frame_threshold=frame_threshold,
@@ -244,6 +246,21 @@ def stream(
     with suggesting_builtin():
         for _ in play(live, frames, [sink]):
             pass
+
+
+def _open_gallery(db_path: str, model_name: str) -> Gallery | None:
+    """Return the people of a folder; None, after a warning, if there are none."""
+    _, folders, _ = next(os.walk(db_path), ("", [], []))
+    if folders:
+        warn_once(
+            "DeepFace.stream finds the people of db_path by faceattr.Gallery, not by deepface's "
+            f"model {model_name!r} and its threshold"
+        )
+    try:
+        return Gallery.open(db_path)
+    except GalleryError as error:
+        warn_once(f"DeepFace.stream recognizes nobody, but goes on: db_path: {error}")
+        return None
 
 
 @explained

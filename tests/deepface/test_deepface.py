@@ -21,6 +21,7 @@ from faceattr.deepface import DeepFace, DeepFaceWarning, detection
 from faceattr.deepface.results import ACTIONS
 from faceattr.errors import FaceattrError, OptionError, WeightsError
 from faceattr.pipeline import Pipeline
+from faceattr.streaming.analysis import play
 from faceattr.types import Detection, Estimate, Face
 from faceattr.weights import import_file
 
@@ -87,20 +88,54 @@ def test_what_a_stream_does_not_offer_is_said(options: dict[str, Any], message: 
         DeepFace.stream(**options)
 
 
-def test_a_stream_goes_on_without_the_folder_of_known_people(tmp_path: Path) -> None:
+def test_a_stream_names_the_people_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("people/Eileen", "frames"):
+        (tmp_path / folder).mkdir(parents=True)
+        for index in range(4):
+            cv2.imwrite(str(tmp_path / folder / f"{index}.png"), WOMAN)
+    seen: list[Face] = []
+
+    def spy(*arguments: Any) -> Iterator[None]:
+        for _, faces in play(*arguments):
+            seen.extend(faces)
+            yield
+
+    monkeypatch.setattr("faceattr.streaming.analysis.play", spy)
+    options: dict[str, Any] = {
+        "source": str(tmp_path / "frames"),
+        "frame_threshold": 2,
+        "enable_face_analysis": False,
+        "output_path": str(tmp_path / "out.mp4"),
+    }
+    with pytest.warns(DeepFaceWarning, match=r"by faceattr\.Gallery, not by .* 'VGG-Face'"):
+        DeepFace.stream(str(tmp_path / "people"), **options)
+    assert seen[-1].classification("identity").label == "Eileen"
+    assert (tmp_path / "people" / "faceattr-gallery.npz").is_file()
+
+
+def test_a_stream_goes_on_without_people(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "0.png"), NOBODY)
-    videos = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
     options: dict[str, Any] = {"source": str(tmp_path / "0.png"), "models": "builtin"}
-    with pytest.warns(DeepFaceWarning, match="db_path is without effect"):
-        DeepFace.stream("known", output_path=str(videos[0]), **options)
-    DeepFace.stream("known", output_path=str(videos[1]), **options)
+    videos = [tmp_path / f"{name}.mp4" for name in ("first", "second", "third")]
+    with pytest.warns(DeepFaceWarning, match="recognizes nobody, but goes on: db_path: .*nowhere"):
+        DeepFace.stream(str(tmp_path / "nowhere"), output_path=str(videos[0]), **options)
+    DeepFace.stream(str(tmp_path / "nowhere"), output_path=str(videos[1]), **options)
+    with pytest.warns(DeepFaceWarning, match="has no folders; a gallery has one for each person"):
+        DeepFace.stream(str(tmp_path), output_path=str(videos[2]), **options)
     assert all(video.stat().st_size > 100 for video in videos)
 
 
-def test_the_folder_of_known_people_can_be_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recognizing_in_another_way_can_be_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Eileen").mkdir()
+    cv2.imwrite(str(tmp_path / "Eileen" / "1.png"), WOMAN)
     monkeypatch.setenv("FACEATTR_DEEPFACE_STRICT", "yes")
-    with pytest.raises(OptionError, match="db_path is without effect"):
-        DeepFace.stream("known")
+    with pytest.raises(OptionError, match=r"by faceattr\.Gallery"):
+        DeepFace.stream(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["Eileen"]
 
 
 # Networks that ship with faceattr
