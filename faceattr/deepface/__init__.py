@@ -13,7 +13,7 @@ deepface's numbers.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def analyze(
     """Return a dict for each face of an image: its attributes, and where it is.
 
     Args:
-        img_path: As in `extract_faces`; a list or a 4-D array of images gives a list for each.
+        img_path: As in `extract_faces`.
         actions: Some of ``"emotion"``, ``"age"``, ``"gender"``, ``"race"``.
         enforce_detection: As in `extract_faces`.
         detector_backend: As in `extract_faces`.
@@ -87,14 +87,28 @@ def analyze(
     extraction = Extraction(
         detector_backend, enforce_detection, align, expand_percentage, anti_spoofing
     )
-    if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
-        return [describe(extraction.cut_faces(image), wanted, chosen) for image in img_path]
-    return describe(extraction.cut_faces(img_path), wanted, chosen)
+
+    def describe_image(image: ImageSource) -> list[dict[str, Any]]:
+        return describe(extraction.cut_faces(image), wanted, chosen)
+
+    return _each(describe_image, img_path)
+
+
+def _each(
+    function: Callable[[ImageSource], list[dict[str, Any]]],
+    source: ImageSource | list[ImageSource],
+) -> list[Any]:
+    """Return the result for an image, or a list of those for several."""
+    if isinstance(source, list):
+        return list(map(function, source))
+    if isinstance(source, np.ndarray) and source.ndim == 4:
+        return list(map(function, source))
+    return function(source)
 
 
 @explained
 def extract_faces(
-    img_path: ImageSource,
+    img_path: ImageSource | list[ImageSource],
     detector_backend: str = "opencv",
     enforce_detection: bool = True,
     align: bool = True,
@@ -104,11 +118,12 @@ def extract_faces(
     normalize_face: bool = True,
     anti_spoofing: bool = False,
     max_faces: int | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """Return a dict for each face of an image: ``face``, ``facial_area`` and ``confidence``.
 
     Args:
-        img_path: Path, http(s) URL, base64 text, binary file or BGR array.
+        img_path: Path, http(s) URL, base64 text, binary file or BGR array; a list or a 4-D array of
+            images gives a list for each.
         detector_backend: ``"opencv"``, ``"mtcnn"``, ``"yunet"``, ``"ssd"`` or ``"dlib"`` as in
             deepface, but for ``"ssd"``'s weights, which are OpenCV's in 8 bits, and for the eyes
             of ``"dlib"``, which OpenCV's cascade finds unless deepface's file for them is there;
@@ -133,14 +148,18 @@ def extract_faces(
         detector_backend, enforce_detection, align, expand_percentage, anti_spoofing, max_faces
     )
     color = "gray" if grayscale else color_face
-    return [
-        {
-            "face": to_color(face.image, color, normalize=normalize_face),
-            "facial_area": face.region,
-            "confidence": face.confidence,
-        }
-        for face in extraction.cut_faces(img_path)
-    ]
+
+    def describe_faces(image: ImageSource) -> list[dict[str, Any]]:
+        return [
+            {
+                "face": to_color(face.image, color, normalize=normalize_face),
+                "facial_area": face.region,
+                "confidence": face.confidence,
+            }
+            for face in extraction.cut_faces(image)
+        ]
+
+    return _each(describe_faces, img_path)
 
 
 @explained
@@ -430,22 +449,21 @@ def represent(
     extraction = Extraction(
         detector_backend, enforce_detection, align, expand_percentage, anti_spoofing, max_faces
     )
-    images = img_path if isinstance(img_path, list) else [img_path]
-    if isinstance(img_path, np.ndarray) and img_path.ndim == 4:
-        images = list(img_path)
-    results = [
-        represent_image(
+    chosen = choose_models(models)
+
+    def represent_one(image: ImageSource) -> list[dict[str, Any]]:
+        return represent_image(
             image,
             extraction,
             normalization,
-            choose_models(models),
+            chosen,
             l2_normalize=l2_normalize,
             minmax_normalize=minmax_normalize,
             return_face=return_face,
         )
-        for image in images
-    ]
-    return results[0] if len(results) == 1 else results
+
+    results = _each(represent_one, img_path)
+    return results[0] if len(results) == 1 and isinstance(results[0], list) else results
 
 
 class DeepFace:

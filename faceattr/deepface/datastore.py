@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from threading import get_ident
 from typing import Any, NamedTuple
 from zipfile import ZipFile
 
@@ -180,7 +181,7 @@ def save(store: Datastore, path: Path) -> None:
         "has_embedding": store.has_embedding,
         **dict(zip(SIDES, store.places.T, strict=True)),
     }
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    staged = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.part")
     try:
         with open(staged, "wb") as file:
             np.savez(file, **arrays)
@@ -202,7 +203,7 @@ def refresh(
     Raises:
         ImageError: There are no pictures in the folder.
     """
-    hashes = {path: hash_of(path) for path in find_pictures(folder)}
+    hashes = dict(find_pictures(folder))
     if not hashes:
         raise ImageError(f"{folder}: no JPEG or PNG pictures there")
     pairs = zip(store.identity.tolist(), store.hash.tolist(), strict=True)
@@ -220,16 +221,21 @@ def refresh(
     return join(kept, to_datastore(rows))
 
 
-def find_pictures(folder: str) -> Iterator[str]:
-    """Yield the JPEG and PNG files under a folder, by their first bytes, sorted."""
+def find_pictures(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield path and hash of the JPEG and PNG files under a folder, by their first bytes."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
+            path = os.path.join(parent, name)
             if os.path.splitext(name)[1].lower() in SUFFIXES:
-                path = os.path.join(parent, name)
-                with suppress(OSError), open(path, "rb") as file:
-                    if file.read(8).startswith(MAGIC):
-                        yield path
+                with suppress(OSError):  # it may be gone by now, or not ours to read
+                    if _is_picture(path):
+                        yield path, hash_of(path)
+
+
+def _is_picture(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(8).startswith(MAGIC)
 
 
 def hash_of(path: str) -> str:
