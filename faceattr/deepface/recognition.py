@@ -105,7 +105,7 @@ def _describe(
 ) -> list[tuple[list[float], dict[str, Any]]]:
     """Return the descriptor of each face of an image, and where it is."""
     if isinstance(image, list):
-        return [(check_descriptor(image, name), NO_AREA)]
+        return [(check_descriptor(image, name), dict(NO_AREA))]
     return [
         (embed(to_input(scale_down(face.image), normalization), models), face.region)
         for face in extraction.cut_faces(image)
