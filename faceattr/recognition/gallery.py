@@ -21,7 +21,14 @@ from faceattr.images import ImageSource, describe_source, find_images, is_inline
 from faceattr.networks.architectures.dlib_face import NUM_OUTPUTS
 from faceattr.options import PipelineOptions, StreamOptions
 from faceattr.recognition.faces import default_pipeline, describe_each, vector_of
-from faceattr.recognition.people_file import MAX_NAME, Look, locked, read_people, write_people
+from faceattr.recognition.people_file import (
+    MAX_NAME,
+    Look,
+    is_name,
+    locked,
+    read_people,
+    write_people,
+)
 from faceattr.recognition.scores import (
     Cohort,
     Norms,
@@ -455,7 +462,7 @@ def _source_of(picture: ImageSource) -> str:
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > MAX_NAME or not name.isprintable() or name == UNKNOWN:
+    if not is_name(name):
         raise OptionError(
             f"the name {name!r:.100} cannot be a person's; give 1 to {MAX_NAME} printable "
             f"characters, and not {UNKNOWN!r}"

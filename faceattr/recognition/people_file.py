@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from faceattr.errors import GalleryError
 from faceattr.networks.formats.archives import check_unpacked_size
+from faceattr.types import UNKNOWN
 
 FORMAT = 1
 SPACE = "dlib-face"  # what the descriptors mean; those of another network cannot be compared
@@ -40,6 +41,11 @@ class Look:
     name: str
     source: str = ""
     stamp: str = ""
+
+
+def is_name(name: str) -> bool:
+    """Return whether a text can be the name of a person: short, printable, not ``"unknown"``."""
+    return bool(name.strip()) and len(name) <= MAX_NAME and name.isprintable() and name != UNKNOWN
 
 
 def read_people(path: Path) -> tuple[list[Look], NDArray[np.float32]]:
@@ -73,6 +79,8 @@ def _parse(text: bytes, vectors: NDArray[Any], digest: bytes) -> list[Look]:
             f"format {FORMAT} of {SPACE!r}"
         )
     looks = [Look(*map(str, row)) for row in described["looks"]]
+    if not all(is_name(name) for name in {look.name for look in looks}):
+        raise ValueError("it has names that cannot be a person's")
     if len(looks) != len(vectors):
         raise ValueError(f"it has {len(looks)} names for {len(vectors)} descriptors")
     if len(vectors) and not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):

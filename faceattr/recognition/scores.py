@@ -12,7 +12,7 @@ Interspeech 2017.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from io import BytesIO
 from typing import Protocol, TypeAlias
@@ -28,6 +28,7 @@ Norms: TypeAlias = NDArray[np.float32]
 
 BLOCK = 4096  # faces that are normalized at once
 MIN_STD = 1e-3
+RIDGE = 1e-4  # added to the variance of each number of a descriptor
 TEMPERATURE = 2.0  # by which the logits of a face's groups are divided
 SHARE = 1 / 32  # of a gallery's own cohort, those most like a face
 MAX_COHORT = 2048  # people of a gallery that make its cohort
@@ -78,7 +79,7 @@ def score(cosines: NDArray[np.floating], first: Norms, second: Norms) -> NDArray
     return np.asarray(scores / 2, np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class GroupNorms:
     """Strangers of several groups, of whom only statistics are known.
 
@@ -101,9 +102,7 @@ class GroupNorms:
     def norms(self, vectors: Vectors) -> Norms:
         """See `Cohort`."""
         norms = np.empty((len(vectors), 2), np.float32)
-        precision = np.linalg.inv(self.covariances.mean(axis=0) + 1e-4 * np.eye(len(self.means[0])))
-        weights = (self.means @ precision).astype(np.float32)
-        biases = 0.5 * (weights * self.means).sum(axis=1)
+        weights, biases = self._membership
         for start in range(0, len(vectors), BLOCK):
             block = vectors[start : start + BLOCK]
             logits = (block @ weights.T - biases) / TEMPERATURE
@@ -117,6 +116,14 @@ class GroupNorms:
             norms[start : start + BLOCK, 0] = mean + std * (shares @ self.offsets)
             norms[start : start + BLOCK, 1] = std
         return norms
+
+    @cached_property
+    def _membership(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The (G, D) weights and (G,) biases of the logits of belonging to each group."""
+        pooled = self.covariances.mean(axis=0, dtype=np.float64)
+        precision = np.linalg.inv(pooled + RIDGE * np.eye(len(pooled)))
+        weights = (self.means @ precision).astype(np.float32)
+        return weights, 0.5 * (weights * self.means).sum(axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

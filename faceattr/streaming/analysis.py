@@ -21,6 +21,7 @@ from faceattr.pipeline import IDENTITY, Pipeline, uncertain_of
 from faceattr.streaming.appearance import describe_appearance
 from faceattr.streaming.background import Worker
 from faceattr.streaming.quality import face_quality
+from faceattr.streaming.reunion import Reunion
 from faceattr.streaming.schedule import Schedule, choose_refresh
 from faceattr.streaming.sinks import Sink
 from faceattr.streaming.smoothing import Averages
@@ -45,6 +46,9 @@ class LiveAnalysis:
 
     Fast analyzers run on every face in every frame. Slow ones, those with a `refresh`, run on a
     face that was seen in `frame_threshold` frames in a row; their result then stands for a while.
+
+    With the action ``"identity"``, somebody who leaves and comes back gets the old track id again,
+    as soon as the new track's identity is read.
 
     Args:
         actions: Analyzers, or their names; empty to follow faces only.
@@ -93,6 +97,7 @@ class LiveAnalysis:
 
         self.num_runs = Counter(dict.fromkeys(self.refresh, 0))
         self.num_frames = 0
+        self._reunion = Reunion()
         self._names: dict[int, tuple[Descriptor, Attribute]] = {}  # by track id
         self._shape: tuple[int, ...] | None = None  # of the last frame
         self._faces: dict[int, Detection] = {}  # by track id
@@ -100,8 +105,8 @@ class LiveAnalysis:
 
     @property
     def num_tracks(self) -> int:
-        """Number of tracks so far."""
-        return self._tracker.num_started
+        """Number of tracks so far; those that were joined count once."""
+        return self._tracker.num_started - self._reunion.num_joined
 
     def load(self) -> None:
         """Load everything now rather than with the first frame."""
@@ -154,6 +159,7 @@ class LiveAnalysis:
         self._known.keep(self._tracker.track_ids)
         for track_id in self._names.keys() - self._tracker.track_ids:
             del self._names[track_id]
+        self._join_tracks(frame.timestamp)
         self.num_frames += 1
         return [self._describe(*face, frame.timestamp) for face in self._faces.items()]
 
@@ -228,6 +234,18 @@ class LiveAnalysis:
             for name, attribute in attributes.items():
                 self._known.add(track_id, name, attribute, quality=quality, now=timestamp)
 
+    def _join_tracks(self, now: float) -> None:
+        """Let tracks go on under the number of one that ended, if it was the same person."""
+        if IDENTITY not in self.refresh:
+            return
+        descriptors = {
+            track_id: known
+            for track_id in self._faces
+            if isinstance(known := self._known.of(track_id).get(IDENTITY), Descriptor)
+        }
+        alive = self._tracker.track_ids
+        self._reunion.update(self._faces, descriptors, alive=alive, now=now)
+
     def _describe(self, track_id: int, detection: Detection, now: float) -> Face:
         """Return a face with what is known about it."""
         known = self._known.of(track_id)
@@ -243,7 +261,7 @@ class LiveAnalysis:
             detection.confidence,
             detection.landmarks,
             attributes,
-            track_id,
+            self._reunion.number_of(track_id),
             frozen,
             uncertain_of(attributes, self.options.min_confidence),
         )

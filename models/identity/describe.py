@@ -54,7 +54,7 @@ def main() -> None:
         for suffix, images in (("", crops), ("-mirror", crops[:, :, ::-1])):
             batches = [run(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
             described[name + suffix] = np.concatenate(batches)
-    np.savez(options.descriptors, row=row, **{**described, **labels})  # type: ignore[arg-type]
+    np.savez(options.descriptors, row=row, **{**described, **labels})
 
 
 def balanced(labels: dict[str, NDArray[Any]], most: int) -> NDArray[np.intp]:

@@ -95,11 +95,17 @@ def main() -> None:
     (Path(__file__).parent / "norms.json").write_text(json.dumps(notes, indent=2) + "\n")
 
 
-def read_utkface(path: Path) -> Faces:
-    """Return the faces in a file of `describe.py`, by the network of the wheel."""
+def read_utkface(path: Path, *, mirrored: bool = False) -> Faces:
+    """Return the faces in a file of `describe.py`, by the network of the wheel.
+
+    Args:
+        path: The file.
+        mirrored: Take the mean with the descriptor of the mirrored crop.
+    """
     with np.load(path) as archive:
         labels = {name: archive[name] for name in ("age", "gender", "race", "split", "row")}
-        return Faces(to_unit_length(archive["int8"]), labels)
+        raw = archive["int8"] + (archive["int8-mirror"] if mirrored else 0)
+        return Faces(to_unit_length(raw), labels)
 
 
 def read_lfw(path: Path, form: str) -> tuple[Vectors, NDArray[np.intp], NDArray[np.bool_]]:

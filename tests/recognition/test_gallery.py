@@ -18,6 +18,7 @@ from faceattr.errors import GalleryError, NoFaceError, OptionError
 from faceattr.pipeline import Pipeline
 from faceattr.recognition import gallery as galleries
 from faceattr.recognition.gallery import FILE_NAME
+from faceattr.recognition.people_file import Look, write_people
 from faceattr.types import UNKNOWN, Descriptor, Face, Identification
 
 
@@ -215,6 +216,13 @@ def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
         Gallery.load(path)
     path.write_bytes(pickle.dumps(of_three()))
     with pytest.raises(GalleryError, match="cannot be read as a gallery"):
+        Gallery.load(path)
+
+
+def test_a_file_with_names_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.npz"
+    write_people(path, [Look("ada\x1b[2J")], look(1)[None])
+    with pytest.raises(GalleryError, match="names that cannot be a person's"):
         Gallery.load(path)
 
 
