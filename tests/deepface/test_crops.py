@@ -35,7 +35,7 @@ def test_several_pictures_give_a_list_of_faces_each(images: Any) -> None:
     assert [face["face"].shape for (face,) in results] == [image.shape for image in images]
 
 
-@pytest.mark.parametrize("backend", ["opencv", "mtcnn"])
+@pytest.mark.parametrize("backend", ["opencv", "mtcnn", "yunet", "dlib"])
 def test_nobody_is_an_error_or_the_whole_picture(backend: str) -> None:
     with pytest.raises(NoFaceError, match="no face found"):
         DeepFace.extract_faces(NOBODY, backend)
