@@ -194,12 +194,12 @@ def test_distances_are_deepfaces(
     pictures: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_dlibs_file(shared, monkeypatch)
-    check_distances(pictures, "deepface", tolerance=1e-4)
+    check_distances(pictures, "deepface", tolerance=1e-5)
     for first, second, backend, metric, distance, confidence, verified in ANSWERS["calls"]:
         answer = DeepFace.verify(
             pictures / first, pictures / second, "Dlib", backend, metric, enforce_detection=False
         )
-        assert answer["distance"] == pytest.approx(distance, abs=1e-4)
+        assert answer["distance"] == pytest.approx(distance, abs=1e-5)
         assert answer["confidence"] == pytest.approx(confidence, abs=0.1)
         assert answer["verified"] == verified
     for normalization, distance in ANSWERS["normalizations"].items():
@@ -210,7 +210,7 @@ def test_distances_are_deepfaces(
             for name in ("img1.jpg", "img2.jpg")
         )
         vectors = [face["embedding"] for face in faces]
-        assert np.linalg.norm(np.subtract(*vectors)) == pytest.approx(distance, abs=1e-4)
+        assert np.linalg.norm(np.subtract(*vectors)) == pytest.approx(distance, abs=1e-5)
 
 
 def take_dlibs_file(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
