@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,10 @@ from typing import Annotated
 import typer
 
 from faceattr.cli.flags import Without, with_flags
+from faceattr.cli.inputs import expand_arguments, find_sources, to_image_source
 from faceattr.cli.rendering import exit_with, print_table, say, show
-from faceattr.errors import FaceattrError, OptionError
-from faceattr.images import find_images
+from faceattr.errors import FaceattrError, GalleryError
+from faceattr.images import ImageSource
 from faceattr.options import PipelineOptions
 from faceattr.pipeline import Pipeline
 from faceattr.recognition.faces import READER, describe
@@ -31,7 +33,18 @@ GalleryPath = Annotated[
     ),
 ]
 
-app = typer.Typer(help="Add, list and remove the people of a gallery.", no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def _show_help(ctx: typer.Context) -> None:
+    """Add, list and remove the people of a gallery.
+
+    A gallery is a file, or a folder with a folder of pictures per person.
+    """
+    if ctx.invoked_subcommand is None:
+        show(ctx.get_help())
+        raise typer.Exit(2)
 
 
 @with_flags
@@ -41,12 +54,17 @@ def verify(
     options: Options,
     json_: Json = False,
     odds: Annotated[
-        float, typer.Option(help="Of one person, before looking: 0.1 is one to ten.")
+        float,
+        typer.Option(metavar="NUMBER", help="Of one person, before looking: 0.1 is one to ten."),
     ] = ODDS,
 ) -> None:
     """Say whether two pictures show one person.
 
     Of several faces in a picture, the one that the detector is most confident of counts.
+
+    Examples:
+        faceattr verify first.jpg second.jpg
+        faceattr verify first.jpg second.jpg --json
     """
     pipeline = _reader(options)
     match = compare(describe(first, pipeline), describe(second, pipeline), odds=odds)
@@ -60,7 +78,8 @@ def verify(
 @with_flags
 def find(
     queries: Annotated[
-        list[str], typer.Argument(metavar="QUERY...", help="Files, folders, globs or URLs.")
+        list[str],
+        typer.Argument(metavar="QUERY...", help="Files, folders, globs or URLs; - and @LIST."),
     ],
     options: Options,
     people: Annotated[
@@ -69,21 +88,30 @@ def find(
             "--in", metavar="GALLERY", help="A folder with a folder per person, or a file."
         ),
     ],
-    top: Annotated[int, typer.Option(help="How many people to name for each face.")] = 3,
+    top: Annotated[
+        int, typer.Option(metavar="N", help="How many people to name for each face.")
+    ] = 3,
     odds: Annotated[
-        float, typer.Option(help="Of a face showing anybody there: 1 is as likely as not.")
+        float,
+        typer.Option(
+            metavar="NUMBER", help="Of a face showing anybody there: 1 is as likely as not."
+        ),
     ] = 1.0,
     json_: Json = False,
 ) -> None:
     """Find the people of a gallery who are most like each face of pictures.
 
     A picture that cannot be read is reported, the others go on, and the exit status is 1.
+
+    Examples:
+        faceattr find group.jpg --in people/
+        faceattr find holiday/ --in people.gallery --top 1
     """
     pipeline = _reader(options)
     gallery = Gallery.open(people, pipeline=pipeline)
     errors: list[FaceattrError] = []
     found = []
-    for result in pipeline.analyze_each(find_images(queries, on_error=errors.append)):
+    for result in pipeline.analyze_each(_images(queries, errors)):
         if result.error is not None:
             errors.append(result.error)
             continue
@@ -128,15 +156,21 @@ def add_to_gallery(
     gallery: Annotated[Path, typer.Argument(metavar="FILE", help="A gallery; made if missing.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.")],
     pictures: Annotated[
-        list[str], typer.Argument(metavar="PICTURE...", help="Files, folders, globs or URLs.")
+        list[str],
+        typer.Argument(metavar="PICTURE...", help="Files, folders, globs or URLs; - and @LIST."),
     ],
     options: Options,
 ) -> None:
     """Add pictures of a person to a gallery; enroll people who have agreed to it.
 
     If a picture cannot be read or shows nobody, nothing is added.
+
+    Examples:
+        faceattr gallery add people.gallery "Ada Lovelace" ada1.jpg ada2.jpg
     """
-    sources = find_images(pictures)
+    errors: list[FaceattrError] = []
+    sources = _images(pictures, errors)
+    exit_with(errors)
     with Gallery.edit(gallery) as people:
         count = people.add(name, *sources, pipeline=_reader(options))
     show(f"{name}: {count} face{'s' * (count != 1)}")
@@ -159,11 +193,17 @@ def remove_from_gallery(
 ) -> None:
     """Remove people from a gallery, with all that is stored of them."""
     if not gallery.exists():
-        raise OptionError(f"{gallery} does not exist")
+        raise GalleryError(f"{gallery} does not exist; `faceattr gallery add` makes one")
     with Gallery.edit(gallery) as people:
         removed = {name: people.remove(name) for name in names}
     for name, count in removed.items():
         show(f"{name}: {count} face{'s' * (count != 1)} removed")
+
+
+def _images(arguments: Sequence[str], errors: list[FaceattrError]) -> list[ImageSource]:
+    """Return the pictures that arguments name; add an error for each that names none."""
+    sources = find_sources(expand_arguments(arguments), on_error=errors.append)
+    return [to_image_source(source) for source in sources]
 
 
 def _in_words(probability: float) -> str:

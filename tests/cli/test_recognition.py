@@ -44,7 +44,7 @@ def test_verify_names_a_picture_of_nobody(
     first = paint(tmp_path / "a.png", 1)
     assert run(["verify", str(first), str(tmp_path / "none.png")]) == 1
     assert "none.png" in capsys.readouterr().err
-    assert run(["verify", str(first), str(first), "--odds", "0"]) == 1
+    assert run(["verify", str(first), str(first), "--odds", "0"]) == 2
     assert "odds is 0.0; it must be above 0" in capsys.readouterr().err
 
 
