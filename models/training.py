@@ -137,7 +137,7 @@ def fit(
         optimizer=keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(
                 options.learning_rate / 20,
-                decay_steps=steps - len(batches),
+                decay_steps=max(steps - len(batches), 1),
                 warmup_target=options.learning_rate,
                 warmup_steps=len(batches),
             ),
