@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceattr.cli.flags import Without, flags_given, with_flags
-from faceattr.cli.rendering import exit_with, print_tracks, progress_bar
+from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, show
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.cli.text import counted
 from faceattr.errors import FaceattrError, OptionError
@@ -225,6 +225,7 @@ def _follow(
             raise
         endings.append(FaceattrError(f"{error}; {live.num_frames} frames are done"))
     if tracks:
+        show(f"frames: {live.num_frames}, faces: {live.num_tracks}")
         print_tracks(tracks)
     skipped = f" ({source.num_dropped:,} skipped)" if source.num_dropped else ""
     faces = counted(live.num_tracks, "face") if live.num_tracks else "no face"

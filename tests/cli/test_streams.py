@@ -84,7 +84,7 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
     options += ["--detect-every", "auto", "--labels", "happy,sad"]
     done = faceattr("stream", clip, *options, "--jsonl", lines)
-    assert (done.status, done.stdout) == (0, "")
+    assert (done.status, done.stdout) == (0, "frames: 5, faces: 0\n")
     assert "7 frames, 1 face, " in done.stderr
     faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
     assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
@@ -176,7 +176,7 @@ def test_a_video_of_nobody_says_so(faceattr: Command, tmp_path: Path) -> None:
         for index in range(5):
             sink.write(Frame(np.zeros((90, 120, 3), np.uint8), index, index / 10), [])
     done = faceattr("video", tmp_path / "a.mp4", "--csv", tmp_path / "a.csv")
-    assert (done.status, done.stdout) == (0, "")
+    assert (done.status, done.stdout) == (0, "frames: 5, faces: 0\n")
     assert done.stderr.startswith("faceattr: 5 frames, no face, ")
     (header,) = csv.reader(io.StringIO((tmp_path / "a.csv").read_text()))
     assert header[:9] == [*FACE_COLUMNS, "emotion"]
