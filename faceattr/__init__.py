@@ -22,6 +22,7 @@ from faceattr.api import (
     register_analyzer,
     register_detector,
     stream,
+    train,
 )
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.drawing import FramePainter, draw_faces
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         WindowSink,
     )
     from faceattr.streaming.sources import LiveSource, Pictures, Source, VideoFile, open_source
+    from faceattr.training.training import Training
 
 __version__ = "0.1.0"
 
@@ -140,6 +142,7 @@ __all__ = [
     "SourceError",
     "StreamOptions",
     "TimelineSink",
+    "Training",
     "Trunk",
     "Unit",
     "UnknownNameError",
@@ -166,15 +169,18 @@ __all__ = [
     "register_analyzer",
     "register_detector",
     "stream",
+    "train",
 ]
 
 
 if not TYPE_CHECKING:  # for mypy, every name would exist
 
     def __getattr__(name: str) -> Any:
-        """Import what only streams need when it is asked for."""
+        """Import what only streams and training need when it is asked for."""
         from importlib import import_module
 
+        if name == "Training":
+            return import_module("faceattr.training.training").Training
         for module, names in _STREAMING.items():
             if name in names:
                 return getattr(import_module(f"faceattr.streaming.{module}"), name)

@@ -13,7 +13,7 @@ import cv2
 import typer
 
 from faceattr import __version__
-from faceattr.cli import evaluation, pictures, plugins, streams, weights
+from faceattr.cli import evaluation, pictures, plugins, streams, training, weights
 from faceattr.cli.rendering import finish_output, prepare_streams, say, show
 from faceattr.cli.signals import INTERRUPTED, SIGNALLED, catch_signals
 from faceattr.errors import FaceattrError
@@ -33,6 +33,7 @@ app.command()(pictures.detect)
 app.command()(streams.video)
 app.command()(streams.stream)
 app.command("eval")(evaluation.evaluate_analyzer)
+app.command("train")(training.train_analyzer)
 app.command("list")(plugins.list_plugins)
 app.command("info")(plugins.show_info)
 app.add_typer(weights.app, name="weights")
