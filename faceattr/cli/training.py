@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -150,22 +150,23 @@ def train_analyzer(
     if output.json:
         show(json.dumps(training.to_dict(), indent=2))
     else:
-        _print(training, file, with_sheet=sheet is not None)
+        _print(training, data, file, with_sheet=sheet is not None)
     if sheet and training.doubts:
         picture = draw_sheet(training.doubts, labelled)
         sheet.write_bytes(encode_image(picture, sheet.path.suffix))
 
 
-def _print(training: Training, file: OutputFile | None, *, with_sheet: bool) -> None:
+def _print(training: Training, data: Path, file: OutputFile | None, *, with_sheet: bool) -> None:
     from faceattr.training.tables import tables_of
 
     for table in tables_of(training):
         print_figures(table)
     if training.left_out:
-        _print_some("pictures left out", training.left_out.items())
+        left_out = [(_below(data, name), why) for name, why in training.left_out.items()]
+        _print_some("pictures left out", left_out)
     if training.doubts:
         doubts = [
-            (doubt.source, f"{doubt.given}; more likely {doubt.likely}")
+            (_below(data, doubt.source), f"{doubt.given}; more likely {doubt.likely}")
             for doubt in training.doubts
         ]
         _print_some("labels that are likely to be wrong", doubts)
@@ -176,12 +177,18 @@ def _print(training: Training, file: OutputFile | None, *, with_sheet: bool) -> 
     if file is None:
         show("Nothing was written; --to NAME.faceattr keeps the analyzer")
     else:
-        name = file.path if file.path.is_absolute() else Path(file.path)
-        written = str(name) if name.parent != Path() else f"./{name}"
-        show(f"Use it: faceattr analyze PICTURE --actions {written}")
+        name = str(file.path) if file.path.parent != Path() else f"./{file.path}"
+        show(f"Use it: faceattr analyze PICTURE --actions {name}")
 
 
-def _print_some(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    listed = list(rows)
+def _below(data: Path, name: str) -> str:
+    """Return the name of a picture as seen from the set, which is shorter."""
+    try:
+        return str(Path(name).relative_to(data if data.is_dir() else data.parent))
+    except ValueError:
+        return name
+
+
+def _print_some(title: str, listed: Sequence[tuple[str, str]]) -> None:
     more = f", {MOST_SHOWN} of them" if len(listed) > MOST_SHOWN else ""
     print_table(None, listed[:MOST_SHOWN], title=f"{len(listed)} {title}{more}")

@@ -200,7 +200,7 @@ class _Memory:
 
     def _read(self) -> dict[str, Look]:
         assert self._path is not None
-        with np.load(self._path) as archive:
+        with self._path.open("rb") as file, np.load(file) as archive:
             keys, contents, problems, num_faces, features = (
                 archive[name] for name in ("keys", "contents", "problems", "num_faces", "features")
             )

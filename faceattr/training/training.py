@@ -202,23 +202,17 @@ def train_head(
         )
     truths = next(iter(data.ground_truth.values()))
     groups = _groups(data, group, path)
-    _check_counts(truths, unit, data.name, path)  # before the work, which may take long
+    wanted = [_to_target(truth, unit, data.name) for truth in truths]
+    output = _to_output(wanted, unit, data.name, path)  # before the work, which may take long
+    columns_of({attribute: output})  # refuses names of columns that tables have
+    shares = None if priors is None else _parse_priors(priors, output)
     gatherer = Gatherer(list(TRUNKS.values()), pipeline)
     looks = gatherer.gather(data, path=path, progress=progress)
-    sifted = _sift(data, looks, [_to_target(truth, unit, data.name) for truth in truths])
+    sifted = _sift(data, looks, wanted)
     rows = sifted.rows
-    kept = [sifted.targets[row] for row in rows]
-    counts = _check_counts(kept, unit, data.name, path)
-    labels = None if unit is not None else Labels(sorted(map(str, counts)))
-    output = Unit(unit) if unit is not None else labels
-    assert output is not None
-    columns_of({attribute: output})  # refuses names of columns that tables have
-    targets = (
-        np.array(kept, np.float64)
-        if labels is None
-        else np.array([labels.names.index(str(one)) for one in kept])
-    )
-    classes = _strata(targets) if labels is None else targets.astype(np.int_)
+    counts = _check_counts([wanted[row] for row in rows], output, data.name)
+    targets = _to_numbers([wanted[row] for row in rows], output)
+    classes = targets if isinstance(output, Labels) else _strata(targets)
     folds = assign_folds(classes, [groups[row] for row in rows])
     if folds.max() == 0:
         raise OptionError(f"{data.name}: all pictures are of one group; at least two are needed")
@@ -227,12 +221,8 @@ def train_head(
     choice = problem.choose(trunks, mirror)
     head, scores = problem.finish(choice)
     report, interval = _report(output, scores, targets)
-    if priors is not None:
-        if labels is None:
-            raise OptionError("priors are for labels; an estimate has none")
-        head = fitting.with_priors(
-            head, np.bincount(classes) / len(classes), _parse_priors(priors, labels)
-        )
+    if shares is not None:
+        head = fitting.with_priors(head, np.bincount(classes) / len(classes), shares)
     training = Training(
         head=TrainedHead(
             attribute,
@@ -247,7 +237,7 @@ def train_head(
         interval=interval,
         baselines=dict(_baselines(output, attribute, targets, features)),
         trunks=choice.figures,
-        counts=counts if labels else {unit or "": len(rows)},
+        counts=counts,
         mirrored=choice.mirrored,
         left_out=sifted.left_out,
         doubts=_doubts(output, scores, targets, rows, data),
@@ -462,16 +452,44 @@ def _sift(data: LabelledSet, looks: Sequence[Look], targets: Sequence[Target | N
     return _Sifted(rows, targets, left_out, contradictions, copies, crowded)
 
 
-def _check_counts(
+def _to_output(
     targets: Sequence[Target | None], unit: str | None, name: str, path: Path | None
-) -> dict[str, int]:
-    """Return the number of pictures of each label, if all are enough.
+) -> Labels | Unit:
+    """Return what is to be learned, if there are enough pictures of it.
 
     Raises:
-        OptionError: They are not.
+        OptionError: There are not.
     """
-    known = [target for target in targets if target not in (None, "")]
     if unit is not None:
+        output: Labels | Unit = Unit(unit)
+    else:
+        found = sorted({str(target) for target in targets if target is not None})
+        labels = [*found, *_empty_folders(path, found)]
+        if len(labels) < 2:
+            raise OptionError(
+                f"{name}: has {f'only the label {labels[0]}' if labels else 'no label'}; at least "
+                "two are needed, each with pictures"
+            )
+        if len(labels) > trained.MAX_LABELS:
+            raise OptionError(
+                f"{name}: has {len(labels)} labels; at most {trained.MAX_LABELS} can be learned; "
+                "numbers are learned with --unit"
+            )
+        output = Labels(labels)
+    _check_counts(targets, output, name)
+    return output
+
+
+def _check_counts(
+    targets: Sequence[Target | None], output: Labels | Unit, name: str
+) -> dict[str, int]:
+    """Return the number of pictures of each label, or of all for an estimate, if that is enough.
+
+    Raises:
+        OptionError: It is not.
+    """
+    known = [target for target in targets if target is not None]
+    if isinstance(output, Unit):
         if len(known) < MIN_VALUES:
             raise OptionError(
                 f"{name}: {len(known)} pictures can be learned from; at least {MIN_VALUES} are "
@@ -479,36 +497,32 @@ def _check_counts(
             )
         if len(set(known)) < 2:
             raise OptionError(f"{name}: all pictures have the same value; nothing can be learned")
-        return {unit: len(known)}
-    counts = Counter(map(str, known))
-    for empty in _empty_folders(path, counts):
-        counts[empty] = 0
-    if len(counts) < 2:
-        raise OptionError(
-            f"{name}: has {'only the label ' + next(iter(counts)) if counts else 'no label'}; at "
-            "least two are needed, each with pictures"
-        )
-    few = {label: count for label, count in sorted(counts.items()) if count < MIN_PICTURES}
+        return {output.name: len(known)}
+    counted = Counter(map(str, known))
+    counts = {label: counted[label] for label in output.names}
+    few = ", ".join(f"{one} ({count})" for one, count in counts.items() if count < MIN_PICTURES)
     if few:
-        listed = ", ".join(f"{label} ({count})" for label, count in few.items())
         raise OptionError(
-            f"{name}: too few pictures with a face of {listed}; each label needs at least "
+            f"{name}: too few pictures with a face of {few}; each label needs at least "
             f"{MIN_PICTURES}: add pictures, or take the label away"
         )
-    if len(counts) > trained.MAX_LABELS:
-        raise OptionError(
-            f"{name}: has {len(counts)} labels; at most {trained.MAX_LABELS} can be learned; "
-            "numbers are learned with --unit"
-        )
-    return dict(sorted(counts.items()))
+    return counts
 
 
-def _empty_folders(path: Path | None, counts: Mapping[str, int]) -> Iterator[str]:
+def _empty_folders(path: Path | None, labels: Sequence[str]) -> Iterator[str]:
     """Yield the labels whose folder is there, without a picture."""
     if path is not None and path.is_dir():
         for folder in sorted(path.iterdir()):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in counts:
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in labels:
                 yield folder.name
+
+
+def _to_numbers(targets: Sequence[Target | None], output: Labels | Unit) -> NDArray[Any]:
+    """Return (N,) indices of labels, or values."""
+    if isinstance(output, Unit):
+        return np.array(targets, np.float64)
+    position = {label: index for index, label in enumerate(output.names)}
+    return np.array([position[str(target)] for target in targets], np.int_)
 
 
 def _strata(values: Floats) -> NDArray[np.int_]:
@@ -517,8 +531,10 @@ def _strata(values: Floats) -> NDArray[np.int_]:
     return np.searchsorted(borders, values).astype(np.int_)
 
 
-def _parse_priors(priors: Priors, labels: Labels) -> Floats:
+def _parse_priors(priors: Priors, labels: Labels | Unit) -> Floats:
     """Return (C,) shares that sum to 1."""
+    if isinstance(labels, Unit):
+        raise OptionError("priors are for labels; an estimate has none")
     if priors == "equal":
         return np.full(len(labels.names), 1 / len(labels.names))
     given = dict(_pairs(priors)) if isinstance(priors, str) else dict(priors)
