@@ -21,17 +21,16 @@ def tables_of(training: Training) -> Iterator[Table]:
                 f"head on {head.trunk}",
                 f"{report.accuracy:.1%}",
                 f"{low:.1%} – {high:.1%}",
-                f"{report.macro_f1:.3f}",
                 f"{report.calibration_error:.3f}",
             ]
         ]
         rows += [
-            [f"head on {name}", f"{figure:.1%}", "", "", ""]
+            [f"head on {name}", f"{figure:.1%}", "", ""]
             for name, figure in training.trunks.items()
             if name != head.trunk
         ]
-        rows += [[name, f"{figure:.1%}", "", "", ""] for name, figure in training.baselines.items()]
-        header = ["", "accuracy", "95 % interval", "macro F1", "calibration error"]
+        rows += [[name, f"{figure:.1%}", "", ""] for name, figure in training.baselines.items()]
+        header = ["", "accuracy", "95 % interval", "calibration error"]
         yield Table(title, header, rows)
         yield per_label(report, title="labels")
         yield confusion(report, title="confusion: a row per true label, a column per answer")
