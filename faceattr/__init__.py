@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from faceattr import opencv as _opencv  # noqa: F401  # first, as other modules import cv2
 from faceattr.alignment import CropSpec, crop_faces
 from faceattr.analyzers.base import Analyzer, HeadAnalyzer, Reader
+from faceattr.analyzers.trained import trained_analyzer
 from faceattr.api import (
     analyze,
     analyze_each,
@@ -170,6 +171,7 @@ __all__ = [
     "register_detector",
     "stream",
     "train",
+    "trained_analyzer",
 ]
 
 

@@ -20,6 +20,7 @@ from faceattr.pipeline import Pipeline
 from faceattr.results import encode_image
 
 if TYPE_CHECKING:
+    from faceattr.training.package import Package
     from faceattr.training.training import Training
 
 MOST_SHOWN = 10  # pictures left out, or with doubted labels
@@ -40,6 +41,9 @@ class TrainingOutput:
     )
     sheet: Path | None = option(
         None, "Show pictures whose label is likely to be wrong on this picture.", "output"
+    )
+    package: Path | None = option(
+        None, "Write a plugin package around the analyzer here.", "output", metavar="DIR"
     )
     json: bool = option(False, "Print a JSON object.", "output")
     overwrite: bool = option(False, "Replace files that exist; inputs never.", "output")
@@ -116,6 +120,7 @@ def train_analyzer(
     """
     from faceattr.evaluation.datasets import load_labelled_set
     from faceattr.networks.formats import trained
+    from faceattr.training.package import Package
     from faceattr.training.sheet import draw_sheet
     from faceattr.training.training import check_name, train_head
 
@@ -125,6 +130,7 @@ def train_analyzer(
     outputs = Outputs(inputs=[data, *labelled.pictures], overwrite=output.overwrite)
     file = outputs.file(check_name(output.to)) if output.to else None
     sheet = outputs.file(output.sheet) if output.sheet else None
+    package = Package(attribute, output.package, outputs) if output.package else None
 
     def progress(pictures: Iterable[ImageSource]) -> Iterator[ImageSource]:
         return with_progress(pictures, len(labelled), "looking at pictures")
@@ -147,16 +153,20 @@ def train_analyzer(
         raise typer.Exit(INTERRUPTED) from None
     if file:
         file.write_bytes(trained.save(training.head))
+    if package:
+        package.write(training)
     if output.json:
         show(json.dumps(training.to_dict(), indent=2))
     else:
-        _print(training, data, file, with_sheet=sheet is not None)
+        _print(training, data, file or package, with_sheet=sheet is not None)
     if sheet and training.doubts:
         picture = draw_sheet(training.doubts, labelled)
         sheet.write_bytes(encode_image(picture, sheet.path.suffix))
 
 
-def _print(training: Training, data: Path, file: OutputFile | None, *, with_sheet: bool) -> None:
+def _print(
+    training: Training, data: Path, written: OutputFile | Package | None, *, with_sheet: bool
+) -> None:
     from faceattr.training.tables import tables_of
 
     for table in tables_of(training):
@@ -174,11 +184,14 @@ def _print(training: Training, data: Path, file: OutputFile | None, *, with_shee
             show("See them with --sheet FILE.png")
     for warning in training.warnings:
         say(f"note: {warning}")
-    if file is None:
+    if written is None:
         show("Nothing was written; --to NAME.faceattr keeps the analyzer")
-    else:
-        name = str(file.path) if file.path.parent != Path() else f"./{file.path}"
+    elif isinstance(written, OutputFile):
+        path = written.path
+        name = str(path) if path.parent != Path() else f"./{path}"
         show(f"Use it: faceattr analyze PICTURE --actions {name}")
+    else:
+        show(f"Install it: pip install {written.folder}")
 
 
 def _below(data: Path, name: str) -> str:
