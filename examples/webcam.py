@@ -21,12 +21,17 @@ def main(source: str = "0") -> None:
             emotion = face.classification("emotion")
             if labels.get(face.track_id) != emotion.label:
                 labels[face.track_id] = emotion.label
-                print(f"{frame.timestamp:6.1f} s  face {face.track_id} looks {emotion}")
+                line = f"{frame.timestamp:6.1f} s  face {face.track_id} looks {emotion}"
+                print(line, flush=True)  # at once, into a pipe too
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
     try:
         with suppress(KeyboardInterrupt):
             main(*sys.argv[1:2])
+    except faceattr.SourceError as error:
+        sys.exit(f"{error}\nusage: python examples/webcam.py [SOURCE]")
     except faceattr.FaceattrError as error:
         sys.exit(str(error))

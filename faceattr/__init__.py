@@ -22,6 +22,7 @@ from faceattr.api import (
     list_detectors,
     register_analyzer,
     register_detector,
+    report,
     stream,
     train,
 )
@@ -40,15 +41,17 @@ from faceattr.errors import (
     PluginLoadError,
     SinkError,
     SourceError,
+    UnknownAttributeError,
     UnknownNameError,
     WeightsError,
 )
+from faceattr.exports import to_dataframe, to_supervision
 from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
 from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
 from faceattr.registry import API_VERSION
-from faceattr.results import ImageResult
+from faceattr.results import ImageResult, show
 from faceattr.types import (
     Attribute,
     BGRImage,
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
         WindowSink,
     )
     from faceattr.streaming.sources import LiveSource, Pictures, Source, VideoFile, open_source
+    from faceattr.streaming.statistics import TrackTable
     from faceattr.training.training import Training
 
 __version__ = "0.1.0"
@@ -90,6 +94,7 @@ _STREAMING = {  # SciPy and others take a moment, for streams only
         *("VideoSink", "WindowSink"),
     ),
     "sources": ("LiveSource", "Pictures", "Source", "VideoFile", "open_source"),
+    "statistics": ("TrackTable",),
 }
 
 __all__ = [
@@ -143,9 +148,11 @@ __all__ = [
     "SourceError",
     "StreamOptions",
     "TimelineSink",
+    "TrackTable",
     "Training",
     "Trunk",
     "Unit",
+    "UnknownAttributeError",
     "UnknownNameError",
     "Vector",
     "VideoFile",
@@ -169,7 +176,11 @@ __all__ = [
     "play",
     "register_analyzer",
     "register_detector",
+    "report",
+    "show",
     "stream",
+    "to_dataframe",
+    "to_supervision",
     "train",
     "trained_analyzer",
 ]
@@ -190,4 +201,4 @@ if not TYPE_CHECKING:  # for mypy, every name would exist
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

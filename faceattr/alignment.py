@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError
-from faceattr.images import ImageSource, load_image
+from faceattr.images import ChannelOrder, ImageSource, load_image
 from faceattr.types import (
     BBox,
     BGRImage,
@@ -85,7 +85,9 @@ class CropSpec:
 
 
 @explained
-def crop_faces(image: ImageSource, faces: Sequence[Located], spec: CropSpec) -> Crops:
+def crop_faces(
+    image: ImageSource, faces: Sequence[Located], spec: CropSpec, *, color: ChannelOrder = "bgr"
+) -> Crops:
     """Cut each face out of the image in the form that a model expects.
 
     What lies outside the image repeats its border.
@@ -93,12 +95,13 @@ def crop_faces(image: ImageSource, faces: Sequence[Located], spec: CropSpec) -> 
     Args:
         image: As in `load_image`.
         faces: Detections or faces in that image.
-        spec: Form of the crops.
+        spec: Form of the crops; its own ``color`` is that of the crops.
+        color: Order of the channels of the image, as in `load_image`.
 
     Returns:
         (N, H, W, C) uint8, in the order of ``faces``.
     """
-    return crop_batch([load_image(image)], [faces], spec).crops
+    return crop_batch([load_image(image, color=color)], [faces], spec).crops
 
 
 def crop_batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from faceattr.analyzers import analyzers
 from faceattr.detectors import detectors
 from faceattr.errors import FaceattrError
-from faceattr.images import ImageSource
+from faceattr.images import ImageSource, find_images
 from faceattr.options import Actions, PipelineOptions, StreamOptions
 from faceattr.outputs import Outputs
-from faceattr.pipeline import Pipeline
+from faceattr.pipeline import Pipeline, require_many
 from faceattr.results import ImageResult
 from faceattr.types import Detection, Face
 
@@ -41,11 +42,12 @@ def analyze(
     What was loaded stays loaded, so that the next call with the same arguments is fast.
 
     Args:
-        image: Path, http(s) URL, bytes, base64 text, binary file, PIL image or BGR array.
+        image: Path, http(s) URL, bytes, base64 text, binary file, PIL image or BGR array; an RGB
+            array with ``color="rgb"``.
         actions: Analyzers, or their names: ``["emotion", "age"]`` or ``"emotion,age"``.
         options: As in `PipelineOptions`: ``detector``, ``threshold``, ``min_face``, ``max_faces``,
             ``tile_size``, ``labels``, ``min_confidence``, ``engine``, ``precision``, ``threads``,
-            ``features``.
+            ``features``, ``color``.
 
     Raises:
         ImageError: The image cannot be read.
@@ -164,8 +166,71 @@ def stream(
     from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
     from faceattr.streaming.sources import open_source
 
-    live = LiveAnalysis.from_options(StreamOptions(actions=actions, **options))
-    return play(live, open_source(source), sinks)
+    chosen = StreamOptions(actions=actions, **options)
+    frames = open_source(source, color=chosen.color)
+    return play(LiveAnalysis.from_options(replace(chosen, color="bgr")), frames, sinks)
+
+
+def report(
+    source: str | os.PathLike[str] | Iterable[ImageSource],
+    to: str | os.PathLike[str],
+    actions: Actions = ("emotion", "age", "gender"),
+    *,
+    thumbnails: int = 2000,
+    overwrite: bool = False,
+    **options: Unpack[PipelineKeywords],
+) -> Path:
+    """Write an HTML page that shows what was read off the faces of pictures or of a video.
+
+    The page holds everything in itself: counts, the distribution of each attribute, thumbnails of
+    the faces, a table; of a video, each face over time. It loads nothing from the network.
+
+    Args:
+        source: A picture, folder, glob or video by its path, or several images as in `analyze`.
+        to: File to write; its name ends in ``.html``.
+        actions: As in `analyze`.
+        thumbnails: Show at most this many faces of pictures; 0 for a page without faces.
+        overwrite: Replace the file if it exists.
+        options: As in `analyze`.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ImageError: There are no images.
+        OptionError: ``source`` is a single image that is no path; give ``[image]``.
+        SinkError: The file exists, is one of the images, or cannot be written.
+        FaceattrError: As in `analyze`, except for errors of single images, which the page names.
+    """
+    from faceattr.reporting.pictures import PictureReport
+    from faceattr.reporting.video import VideoReport
+    from faceattr.streaming.sources import VIDEOS
+
+    if isinstance(source, str | os.PathLike):
+        if Path(source).suffix.lower() in VIDEOS:
+            outputs = Outputs(inputs=[source], overwrite=overwrite)
+            settings = shared_pipeline(actions, options).settings
+            sink = VideoReport(
+                to, video=source, settings=settings, thumbnails=thumbnails > 0, outputs=outputs
+            )
+            deque(stream(os.fspath(source), actions, sinks=[sink], **options), maxlen=0)
+            return Path(to)
+        source = find_images([source])
+    require_many(source, "report([image], …)")
+    images = list(source)
+    pipeline = shared_pipeline(actions, options)
+    outputs = Outputs(inputs=images, overwrite=overwrite)
+    with PictureReport(
+        to,
+        pipeline.outputs,
+        settings=pipeline.settings,
+        thumbnails=thumbnails,
+        total=len(images),
+        outputs=outputs,
+    ) as page:
+        for image, result in zip(images, pipeline.analyze_each(images), strict=True):
+            page.add(result, image)
+    return Path(to)
 
 
 def train(

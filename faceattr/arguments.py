@@ -78,7 +78,7 @@ def _find_problem(
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if not _fits(value, _evaluate(parameter.annotation, names)):
-            return f"{where}: {name} is {_describe(value)}; it must be {parameter.annotation}"
+            return f"{where}: {name} is {describe_value(value)}; it must be {parameter.annotation}"
     problem = _find_inside(list(given.values()))
     return None if problem is None else f"{where}: {problem}"
 
@@ -95,18 +95,21 @@ def _find_inside(value: Any) -> str | None:
     for field in fields(value):
         own = getattr(value, field.name)
         if not _fits(own, _evaluate(field.type, names)):
-            described = f"{field.name} of a {type(value).__name__} is {_describe(own)}"
+            described = f"{field.name} of a {type(value).__name__} is {describe_value(own)}"
             return f"{described}; it must be {field.type}"
     return _find_inside([getattr(value, field.name) for field in fields(value)])
 
 
-def _describe(value: object) -> str:
+def describe_value(value: object) -> str:
+    """Return a value in at most 100 characters, for a message that refuses it."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and type {value.dtype}"
     try:
         return f"{value!r:.100}"
     except ValueError:  # an int with too many digits
         return "a very large number"
+    except RecursionError:
+        return "a very deep one"
 
 
 class _Names(dict[str, Any]):

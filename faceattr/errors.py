@@ -35,6 +35,10 @@ class UnknownNameError(FaceattrError, LookupError):
     """A name is not in the registry."""
 
 
+class UnknownAttributeError(UnknownNameError, AttributeError):
+    """An attribute was not read off a face."""
+
+
 class DuplicateNameError(FaceattrError, ValueError):
     """Two plugins claim the same name."""
 

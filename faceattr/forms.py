@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError
-from faceattr.types import Attribute, Classification, Descriptor, Estimate
+from faceattr.types import TOLERANCE, Attribute, Classification, Descriptor, Estimate
 
 NUMBERS = (float, int, np.floating, np.integer)
-TOLERANCE = 1e-3  # half precision may move a probability or the length of a vector by that
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # Python 3.10's own
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import unquote, unquote_to_bytes
 
 import cv2
@@ -28,18 +28,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.arguments import explained
-from faceattr.errors import ImageError
+from faceattr.errors import ImageError, OptionError
 from faceattr.headers import detect_format, read_header, without_animation
-from faceattr.types import BGRImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from faceattr.types import BGRImage
 
 ImageSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image | NDArray[Any]"
 )
 """What `load_image` takes: a path, http(s) URL, data URI or base64 text; an encoded image as
-bytes or an open binary file; a PIL image; a BGR array."""
+bytes or an open binary file; a PIL image; a BGR array, or an RGB one with ``color="rgb"``."""
+
+ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
+"""Order of the channels of arrays that are given; what faceattr returns is always BGR."""
 
 MAX_PIXELS = 100_000_000
 SMALL_FILE = 1_000_000  # bytes; one as small must not cost as much as 100 million pixels of a JPEG
@@ -61,6 +65,7 @@ _CHUNK = 65_536  # bytes
 def load_image(
     source: ImageSource,
     *,
+    color: ChannelOrder = "bgr",
     max_pixels: int = MAX_PIXELS,
     timeout: float = 10.0,
     max_bytes: int | None = None,
@@ -71,12 +76,14 @@ def load_image(
     with black), 16 bits become 8, and an animation gives its first frame. A text is base64 if it
     decodes to the beginning of an image and names no file.
 
-    An array is (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA. Unsigned 16-bit values are
-    divided by 257; bool is black and white; floats up to 1 are fractions of white; other
-    numbers lie in [0, 255]. A BGR uint8 array may be returned without a copy.
+    An array is (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA; with ``color="rgb"``, RGB or
+    RGBA. Unsigned 16-bit values are divided by 257; bool is black and white; floats up to 1 are
+    fractions of white; other numbers lie in [0, 255]. A BGR uint8 array may be returned without
+    a copy.
 
     Args:
         source: The image. A file object is read from its current position.
+        color: Order of the channels if the source is an array; others state their own.
         max_pixels: Largest width times height, checked before anything is decoded.
         timeout: Seconds for the whole download of a URL, or to wait for the data of a pipe.
         max_bytes: Most bytes read; by default 100 million from a URL, 1 billion from a file.
@@ -86,10 +93,14 @@ def load_image(
 
     Raises:
         ImageError: It cannot be read, is not an image, is damaged or exceeds a limit.
+        OptionError: ``color`` is another word.
     """
+    if not (isinstance(color, str) and color in get_args(ChannelOrder)):
+        raise OptionError(f"color is {color!r:.100}; it can be 'bgr' or 'rgb'")
     try:
         if isinstance(source, np.ndarray):
-            return _convert_array(source, max_pixels)
+            image = _convert_array(source, max_pixels)
+            return image if color == "bgr" else np.ascontiguousarray(image[:, :, ::-1])
         if _is_pil(source):
             return _convert_pil(source, max_pixels)
         return _decode(_read(source, timeout, max_bytes), max_pixels)
@@ -395,7 +406,8 @@ def _read_path(path: str | os.PathLike[str], timeout: float, max_bytes: int) -> 
         if _BASE64.fullmatch(text) and not os.path.exists(path):
             raise ImageError("no such file, and not valid base64 of an image") from error
         if isinstance(error, FileNotFoundError):
-            raise ImageError("no such file") from error
+            advice = "; find_images() lists the files of a glob" if "*" in os.fsdecode(path) else ""
+            raise ImageError(f"no such file{advice}") from error
         raise ImageError(f"cannot be read: {getattr(error, 'strerror', error)}") from error
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError
+from faceattr.images import ChannelOrder
 from faceattr.labels import Groups, LabelChoice, to_groups
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 Actions: TypeAlias = "str | Analyzer | Iterable[str | Analyzer]"
 """Analyzers: one, several, or names with commas between them as in ``"emotion,age"``."""
 
-Precision: TypeAlias = Literal["auto", "f32"]
-"""``"auto"``: the fastest arithmetic that the processor has; ``"f32"``: the reference numbers."""
+Precision: TypeAlias = Literal["auto", "f32", "int8"]
+"""Arithmetic of the networks.
+
+``"auto"``: what is fastest here: bfloat16 where the processor has it, else ``"int8"`` on x86;
+``"f32"``: the reference numbers; ``"int8"``: whole numbers in the built-in analyzers.
+"""
 
 Freeze: TypeAlias = Literal["face", "frame", "off"]
 """What a stream holds between two runs of a slow analyzer: its result for the face, the whole
@@ -165,6 +170,7 @@ class PipelineKeywords(SearchKeywords, total=False):
     labels: LabelChoice | None
     min_confidence: float
     features: bool
+    color: ChannelOrder
 
 
 @explained
@@ -177,7 +183,8 @@ class PipelineOptions(SearchOptions):
             commas between them. One that is given twice counts once.
         detector: Detector, or its name.
         engine: ``"openvino"`` or ``"tensorflow"``; None for ``FACEATTR_ENGINE``, else OpenVINO.
-        precision: ``"auto"`` or ``"f32"``; None for ``FACEATTR_PRECISION``, else ``"auto"``.
+        precision: ``"auto"``, ``"f32"`` or ``"int8"``; None for ``FACEATTR_PRECISION``, else
+            ``"auto"``.
         threads: Processor threads of the networks; None for as many as are fast.
         labels: Labels to keep, or a mapping from new label to the labels it merges; what is left
             out becomes the label ``other``. Applies to classifications that have all of them.
@@ -185,6 +192,8 @@ class PipelineOptions(SearchOptions):
         min_confidence: Classifications less confident than this, in [0, 1], are reported as
             uncertain (`Face.uncertain`).
         features: Whether faces carry the features of the trunks that ran (`Face.features`).
+        color: Order of the channels of images that are given as arrays, ``"bgr"`` or ``"rgb"``.
+            Files, bytes and PIL images state their own, and what is returned is always BGR.
 
     Raises:
         OptionError: A value is out of range or of a wrong type.
@@ -207,6 +216,7 @@ class PipelineOptions(SearchOptions):
         "basic",
         metavar="LABELS",
         shown_default="all",
+        short="-l",
     )
     min_confidence: float = option(
         0.0, "Show a label only if it is at least this confident, 0 to 1.", "basic"
@@ -220,15 +230,21 @@ class PipelineOptions(SearchOptions):
     )
     precision: str | None = option(
         None,
-        "auto: the fastest arithmetic that the processor has; f32: the reference numbers.",
+        "auto: the fastest arithmetic that the processor has, bfloat16 or int8; f32: the "
+        "reference numbers.",
         "advanced",
-        metavar="auto|f32",
+        metavar="auto|f32|int8",
         shown_default="auto",
     )
     threads: int | None = option(
-        None, "Processor threads of the networks.", "advanced", shown_default="as many as are fast"
+        None,
+        "Processor threads of the networks.",
+        "advanced",
+        shown_default="as many as are fast",
+        short="-t",
     )
     features: bool = False
+    color: ChannelOrder = "bgr"
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
@@ -244,6 +260,7 @@ class PipelineOptions(SearchOptions):
         _check_integer("threads", self.threads, low=1)
         _check_number("min_confidence", self.min_confidence, low=0, high=1)
         _set(self, "features", bool(self.features))
+        _check_word("color", self.color, get_args(ChannelOrder))
 
     @property
     def groups(self) -> Groups:
@@ -259,6 +276,20 @@ class PipelineOptions(SearchOptions):
     def search(self) -> SearchOptions:
         """The options of the detector alone."""
         return SearchOptions(self.threshold, self.min_face, self.max_faces, self.tile_size)
+
+
+@explained
+@dataclass(frozen=True, slots=True)
+class ReportOptions(PipelineOptions):
+    """What to read for a report: by default, all that the built-in analyzers can."""
+
+    actions: Actions = option(
+        ("emotion", "age", "gender"),
+        "Analyzers, with commas between; see `faceattr list`.",
+        "basic",
+        metavar="NAME,…",
+        short="-a",
+    )
 
 
 class StreamKeywords(PipelineKeywords, total=False):

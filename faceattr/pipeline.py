@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import glob
+import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
@@ -20,7 +24,7 @@ from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines import create_engine
 from faceattr.errors import FaceattrError, OptionError
-from faceattr.forms import Labels
+from faceattr.forms import Labels, Output
 from faceattr.images import ImageSource, describe_source, is_single_image, load_image
 from faceattr.labels import check_groups
 from faceattr.options import Actions, PipelineOptions, SearchOptions
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from faceattr.options import PipelineKeywords
+
+logger = logging.getLogger(__name__)
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # most images, and pixels, that make one batch
 CROP_PIXELS = 4 * 224**2  # in one batch of crops; larger batches only take more memory
@@ -130,7 +136,7 @@ class Pipeline:
             PluginError: The detector fails.
         """
         SearchOptions(threshold=threshold)  # refuses a wrong one
-        return self._detect(self._load(), load_image(image), threshold)
+        return self._detect(self._load(), self._read_image(image), threshold)
 
     def analyze(self, image: ImageSource) -> list[Face]:
         """Return the faces of an image and their attributes, the most confident first.
@@ -142,7 +148,7 @@ class Pipeline:
             ImageError: The image cannot be read.
             PluginError: The detector or an analyzer fails.
         """
-        return self._analyze([load_image(image)])[0]
+        return self._analyze([self._read_image(image)])[0]
 
     @explained
     def analyze_crops(self, images: Iterable[ImageSource]) -> list[dict[str, Attribute]]:
@@ -154,7 +160,7 @@ class Pipeline:
             ImageError: An image cannot be read.
             PluginError: An analyzer fails.
         """
-        crops = [load_image(image) for image in images]
+        crops = [self._read_image(image) for image in images]
         readings = self._read(
             self._load().analyzers, len(crops), lambda spec: resize_crops(crops, spec)
         )
@@ -178,6 +184,11 @@ class Pipeline:
         return list(dict.fromkeys(analyzer.crop for analyzer in self._analyzers))
 
     @property
+    def declared(self) -> dict[str, Output]:
+        """Form of each attribute as its analyzer declares it, before labels are grouped."""
+        return outputs_of(self._analyzers, {})
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What the results depend on, in JSON's own types: the options, defaults filled in."""
         return {
@@ -187,6 +198,7 @@ class Pipeline:
             "labels": {name: list(members) for name, members in self.options.groups.items()},
             "min_confidence": self.options.min_confidence,
             "features": self.options.features,
+            "color": self.options.color,
             "engine": type(self._engine).__name__,
             "precision": self._engine.precision,
         }
@@ -215,7 +227,7 @@ class Pipeline:
             PluginError: An analyzer fails.
         """
         loaded = self._load()
-        pixels = load_image(image)
+        pixels = self._read_image(image)
         complete = loaded.landmarks.complete(pixels, detections)
         return self._read_faces(loaded, [pixels], [complete], attributes)[0]
 
@@ -262,8 +274,20 @@ class Pipeline:
         return self._analyze_each(images)
 
     def _analyze_each(self, images: Iterable[ImageSource]) -> Iterator[ImageResult]:
-        for batch in _batches(_read_image(image) for image in images):
+        for batch in _batches(self._begin_result(image) for image in images):
             yield from self._analyze_batch(batch)
+
+    def _begin_result(self, source: ImageSource) -> ImageResult:
+        """Return a result with the image, or with the error of reading it."""
+        name = describe_source(source)
+        try:
+            image = self._read_image(source)
+        except FaceattrError as error:
+            return ImageResult(name, error=error)
+        return ImageResult(name, image, width=image.shape[1], height=image.shape[0])
+
+    def _read_image(self, source: ImageSource) -> BGRImage:
+        return load_image(source, color=self.options.color)
 
     def _analyze_batch(self, batch: Sequence[ImageResult]) -> list[ImageResult]:
         """Add the faces to the images that could be read; if one fails, do them one by one."""
@@ -291,21 +315,35 @@ class Pipeline:
         with self._lock:
             loaded = self._loaded
             if loaded is None or loaded.process_id != self._process_id:
-                loaded = self._loaded = _Loaded(
-                    LoadedDetector(self._detector, self._engine, self.options.search),
-                    [
-                        LoadedAnalyzer(analyzer, self._engine, self.options.groups)
-                        for analyzer in self._analyzers
-                    ],
-                    LandmarkFinder(self._engine),
-                    self._process_id,
-                )
+                loaded = self._loaded = self._load_all()
         return loaded
+
+    def _load_all(self) -> _Loaded:
+        logger.info(
+            "engine %s, precision %s, threads: %s",
+            *(type(self._engine).__name__.removesuffix("Engine"), self._engine.precision),
+            self._engine.threads or "as many as are fast",
+        )
+        name = _name_of(self.options.detector)
+        with _timed(f"detector {name}, threshold {self.threshold:.3g}"):
+            detector = LoadedDetector(self._detector, self._engine, self.options.search)
+        analyzers = []
+        for action, analyzer in zip(self.options.chosen, self._analyzers, strict=True):
+            with _timed(f"analyzer {_name_of(action)}"):
+                analyzers.append(LoadedAnalyzer(analyzer, self._engine, self.options.groups))
+        return _Loaded(detector, analyzers, LandmarkFinder(self._engine), self._process_id)
 
     def _analyze(self, images: Sequence[BGRImage]) -> list[list[Face]]:
         loaded = self._load()
+        begun = time.perf_counter()
         found = [self._detect(loaded, image) for image in images]
-        return self._read_faces(loaded, images, found)
+        detected = time.perf_counter()
+        faces = self._read_faces(loaded, images, found)
+        logger.debug(
+            "%d images: %d faces detected in %.3f s, read in %.3f s",
+            *(len(images), sum(map(len, found)), detected - begun, time.perf_counter() - detected),
+        )
+        return faces
 
     def _detect(
         self, loaded: _Loaded, image: BGRImage, threshold: float | None = None
@@ -427,10 +465,14 @@ def require_many(images: object, single: str) -> None:
         OptionError: It is a single image, or cannot be iterated over.
     """
     if is_single_image(images) or not isinstance(images, Iterable):
-        raise OptionError(
-            f"{describe_source(images)} is not several images; use {single} for one, pass a list, "
-            "or list the images of a folder with find_images()"
+        advice = (
+            f"use {single} for one, pass a list, or list the images of a folder with find_images()"
         )
+        if isinstance(images, str | os.PathLike):
+            path = os.fspath(images)
+            if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
+                advice = f"list those that it stands for: find_images({path!r})"
+        raise OptionError(f"{describe_source(images)} is not several images; {advice}")
 
 
 def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
@@ -467,13 +509,12 @@ def _find_detector(detector: str | Detector) -> Detector:
     return detector
 
 
-def _read_image(source: ImageSource) -> ImageResult:
-    name = describe_source(source)
-    try:
-        image = load_image(source)
-    except FaceattrError as error:
-        return ImageResult(name, error=error)
-    return ImageResult(name, image, width=image.shape[1], height=image.shape[0])
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Log that something was loaded, and how long that took."""
+    begun = time.perf_counter()
+    yield
+    logger.info("%s, loaded in %.2f s", what, time.perf_counter() - begun)
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:

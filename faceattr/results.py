@@ -12,8 +12,9 @@ import re
 import textwrap
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -21,9 +22,11 @@ import cv2
 import numpy as np
 
 from faceattr.arguments import explained
-from faceattr.drawing import annotate
+from faceattr.drawing import annotate, draw_faces
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.forms import Labels, Output, Unit, Vector, to_cells
+from faceattr.images import ChannelOrder, ImageSource, describe_source, load_image, printable
+from faceattr.notebook import to_picture
 from faceattr.options import DrawOptions
 from faceattr.outputs import (
     AppendFile,
@@ -34,7 +37,7 @@ from faceattr.outputs import (
     sink_errors,
     to_bytes,
 )
-from faceattr.types import BGRImage, Face
+from faceattr.types import BGRImage, Face, to_html
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 Target: TypeAlias = "str | os.PathLike[str] | IO[str]"
 """Path of a file, or an open text file such as ``sys.stdout``, which is not closed."""
 
+PICTURE_SIDE = 480  # pixels of a picture in a notebook
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+INDENT = "  "  # of a level of JSON
 MAX_NAME = 240  # bytes; file systems take 255, and a number may follow
 FIRST_COLUMNS = ("source", "face", "x1", "y1", "x2", "y2", "confidence")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # spreadsheets run a cell that begins with one of these
@@ -80,6 +85,37 @@ class ImageResult:
             "height": self.height,
             "faces": [face.to_dict() for face in self.faces],
         }
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the annotated image, and a table beside each face."""
+        title = f"<p>{escape(printable(self.source))}: {escape(self._summary())}</p>"
+        if self.image is None:
+            return title + "".join(map(to_html, self.faces))
+        picture = to_picture(draw_faces(self.image, self.faces), side=PICTURE_SIDE)
+        return title + picture + "".join(to_html(face, self.image) for face in self.faces)
+
+    def _summary(self) -> str:
+        if self.error is not None:
+            return str(self.error)
+        size = f"{self.width}×{self.height} pixels"
+        return f"{size}, {len(self.faces)} {'face' if len(self.faces) == 1 else 'faces'}"
+
+
+@explained
+def show(image: ImageSource, faces: Sequence[Face], *, color: ChannelOrder = "bgr") -> ImageResult:
+    """Return an image with its faces as one value, which a notebook shows as a picture and tables.
+
+    Args:
+        image: As in `load_image`.
+        faces: Faces of that image.
+        color: As in `load_image`.
+
+    Raises:
+        ImageError: The image cannot be read.
+    """
+    pixels = load_image(image, color=color)
+    height, width = pixels.shape[:2]
+    return ImageResult(describe_source(image), pixels, width, height, list(faces))
 
 
 def begin(writers: Sequence[ResultWriter], sources: Sequence[str]) -> list[str]:
@@ -434,8 +470,8 @@ class JsonList(_TextWriter):
     def write(self, result: ImageResult) -> None:
         """See the base class."""
         file = self._opened()
-        described = dump_json(result.to_dict(), indent=2, ascii_only=self._is_ascii)
-        text = self._separator + textwrap.indent(described, "  ")
+        described = dump_json(result.to_dict(), indented=True, ascii_only=self._is_ascii)
+        text = self._separator + textwrap.indent(described, INDENT)
         if self._is_stream:
             file.write(text)
         else:
@@ -559,7 +595,7 @@ def to_json(results: Iterable[ImageResult]) -> str:
     Raises:
         SinkError: A number is not finite.
     """
-    return dump_json([result.to_dict() for result in results], indent=2)
+    return dump_json([result.to_dict() for result in results], indented=True)
 
 
 def to_json_line(value: Mapping[str, Any]) -> str:
@@ -571,20 +607,39 @@ def to_json_line(value: Mapping[str, Any]) -> str:
     return dump_json(value) + "\n"
 
 
-def dump_json(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
+def dump_json(value: object, *, indented: bool = False, ascii_only: bool = False) -> str:
     """Return a value as JSON.
+
+    Args:
+        value: The value.
+        indented: Give each entry of an object a line of its own; lists of numbers, and of lists
+            of numbers, stay on one.
+        ascii_only: Escape what is not ASCII.
 
     Raises:
         SinkError: A number is not finite.
     """
+    encoder = json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False, default=_to_plain)
     try:
-        return json.dumps(
-            value, indent=indent, ensure_ascii=ascii_only, allow_nan=False, default=_to_plain
-        )
+        return _indent(value, encoder.encode) if indented else encoder.encode(value)
     except ValueError as error:
         raise SinkError(
             "a result has a number that is infinite or NaN, which JSON cannot express"
         ) from error
+
+
+def _indent(value: object, encode: Callable[[object], str], margin: str = "\n") -> str:
+    """Return a value as JSON, each entry of an object, and each object of a list, on its line."""
+    inner = margin + INDENT
+    if isinstance(value, Mapping) and value:
+        entries = [
+            f"{encode(key)}: {_indent(entry, encode, inner)}" for key, entry in value.items()
+        ]
+        return f"{{{inner}{f',{inner}'.join(entries)}{margin}}}"
+    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        entries = [_indent(entry, encode, inner) for entry in value]
+        return f"[{inner}{f',{inner}'.join(entries)}{margin}]"
+    return encode(value)
 
 
 def _to_plain(value: object) -> object:

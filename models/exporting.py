@@ -15,7 +15,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from faceattr.evaluation.metrics import calibration_error
 from faceattr.networks import graph
-from faceattr.networks.formats import npz
+from models import figures
 from models.figures import ASSETS, sha256
 from models.training import load_weights
 
@@ -136,9 +136,8 @@ def adjust_prior(
 
 
 def write_asset(model: keras.Model, name: str) -> None:
-    """Write the network as it ships, its kernels in half precision."""
-    with (ASSETS / name).open("wb") as file:
-        npz.save(graph.from_keras(model), file)
+    """Write the network as it ships; `models.ranges` adds the ranges of its layers."""
+    figures.write_asset(graph.from_keras(model), name)
 
 
 def note_export(

@@ -157,6 +157,13 @@ def asset(name: str) -> Network:
     return npz.load(ASSETS / name)
 
 
+def write_asset(network: Network, name: str) -> None:
+    """Write a network as it ships: the kernels of its convolutions as int8, others in half."""
+    convolutions = {layer.name for layer in network.layers if layer.kind == "Conv2D"}
+    with (ASSETS / name).open("wb") as file:
+        npz.save(network, file, whole=convolutions)
+
+
 def sha256(path: Path) -> str:
     """Return the digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,25 @@ from faceattr.forms import Labels, Unit
 from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+HAS_TENSORFLOW = find_spec("tensorflow") is not None
+NEED_TENSORFLOW = (  # whole modules; single tests ask for the fixture `tensorflow`
+    "analyzers/test_keras.py",
+    "networks/test_keras_file.py",
+    "networks/test_networks.py",
+)
+collect_ignore = [] if HAS_TENSORFLOW else list(NEED_TENSORFLOW)
+
+
+def pytest_report_header() -> str:
+    """Say what is left out."""
+    return "" if HAS_TENSORFLOW else f"without TensorFlow, so without {', '.join(NEED_TENSORFLOW)}"
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> None:
+    """For tests that use TensorFlow, which a lean installation lacks."""
+    if not HAS_TENSORFLOW:
+        pytest.skip("needs TensorFlow")
 
 
 @pytest.fixture(scope="session")

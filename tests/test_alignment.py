@@ -217,3 +217,12 @@ def test_the_geometry_has_the_scale_of_its_crop() -> None:
         assert crop_batch([image], [[face]], spec).geometry == [CropGeometry(None, scale)]
     narrow = np.zeros((50, 20, 3), np.uint8)
     assert resize_crops([narrow], CropSpec((100, 100))).geometry == [CropGeometry(None, 5.0)]
+
+
+def test_crops_are_cut_from_rgb_too() -> None:
+    image = np.full((40, 40, 3), (200, 100, 0), np.uint8)
+    face = Detection((5, 5, 25, 25), 0.9)
+    spec = CropSpec((8, 8), color="rgb", mode="box")
+    crops = crop_faces(np.ascontiguousarray(image[..., ::-1]), [face], spec, color="rgb")
+    assert crops[0, 4, 4].tolist() == [0, 100, 200]
+    assert np.array_equal(crops, crop_faces(image, [face], spec))

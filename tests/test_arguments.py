@@ -28,7 +28,8 @@ from faceattr.types import Classification, Detection, Face, Frame
 
 IMAGE = np.full((40, 60, 3), 90, np.uint8)
 DETECTION = Detection((5.0, 5.0, 25.0, 30.0), 0.9)
-FACE = Face(DETECTION.bbox, 0.9, None, {"emotion": Classification({"happy": 0.9, "sad": 0.1})})
+EMOTION = Classification({"happy": 0.9, "sad": 0.1})
+FACE = Face(DETECTION.bbox, 0.9, None, {"emotion": EMOTION})
 FRAME = Frame(IMAGE, 0, 0.0)
 SPEC = faceattr.CropSpec((8, 8))
 OPTIONS: dict[str, Any] = {"actions": [Brightness()], "detector": FixedDetector([DETECTION])}
@@ -92,7 +93,12 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
     "register": (faceattr.register_analyzer, {"name": "brightness", "analyzer": Brightness}),
     "provider": (analyzers.provider, {"name": "emotion"}),
     "crop_faces": (faceattr.crop_faces, {"image": IMAGE, "faces": [DETECTION], "spec": SPEC}),
-    "draw_faces": (faceattr.draw_faces, {"image": IMAGE, "faces": [FACE]}),
+    "draw_faces": (faceattr.draw_faces, {"image": IMAGE, "faces": [FACE], "color": "bgr"}),
+    "show": (faceattr.show, {"image": IMAGE, "faces": [FACE], "color": "bgr"}),
+    "crop": (FACE.crop, {"image": IMAGE, "margin": 0.1, "color": "bgr"}),
+    "top": (EMOTION.top, {"count": 2}),
+    "[]": (FACE.__getitem__, {"name": "emotion"}),
+    "from_dict": (faceattr.Face.from_dict, {"described": FACE.to_dict()}),
     "find_images": (faceattr.find_images, {"paths": [], "on_error": None}),
     "load_image": (
         faceattr.load_image,
@@ -174,6 +180,7 @@ VALUES: dict[str, tuple[Callable[[Any], object], Any]] = {
     "read": (lambda face: PIPELINE.read(IMAGE, [face]), DETECTION),
     "step": (step, FRAME),
     "classification": (lambda face: face.classification("emotion"), FACE),
+    "crop": (lambda face: face.crop(IMAGE), FACE),
     "score": (lambda data: evaluate.score([FACE.attributes["emotion"]], data), SET),
     "to_json": (lambda result: to_json([result]), ImageResult("a.png", faces=[FACE])),
 }

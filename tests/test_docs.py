@@ -1,4 +1,4 @@
-"""The code on the pages for plugin authors works; .ci/run follows their commands."""
+"""The code on the pages works; .ci/run follows the commands of those for plugin authors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from onnx_files import write_classifier
 
-from faceattr import Detection, analyze
+from faceattr import Detection, Pipeline, analyze
+from faceattr.cli import run as run_command
 from faceattr.engines import create_engine
+from faceattr.evaluation.evaluate import evaluate
+from faceattr.evaluation.metrics import wilson_interval
 from faceattr.testing import FixedDetector, check_analyzer, check_detector
 from faceattr.testing.analyzers import ANALYZER_CHECKS
 from faceattr.testing.detectors import DETECTOR_CHECKS
@@ -102,3 +105,36 @@ def test_the_first_detector_keeps_the_rules(
 ) -> None:
     source = block("write-a-detector.md", "From an empty folder")
     check_detector(run(source, tmp_path, monkeypatch)["Alt2Detector"]())
+
+
+def test_the_page_on_evaluation_measures_a_folder(
+    astronaut: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for label in ("happy", "sadness"):
+        (tmp_path / "labelled" / label).mkdir(parents=True)
+        (tmp_path / "labelled" / label / "1.png").write_bytes(astronaut.read_bytes())
+    source = "\n".join(block("evaluate.md", "From Python", number) for number in range(4))
+    page = run(source, tmp_path, monkeypatch)
+    evaluation = page["measure"](tmp_path / "labelled")
+    page["print_figures"](evaluation)
+    assert "50.0% of 2 are right" in capsys.readouterr().out
+    data = page["load_labelled_set"](tmp_path / "labelled", attribute="emotion")
+    wrong = page["wrong_pictures"](evaluation, data)
+    assert wrong == [str(tmp_path / "labelled" / "sadness" / "1.png")]
+    assert evaluate(Pipeline("emotion"), page["data"], attribute="emotion").found == 2
+
+
+def test_the_page_on_evaluation_names_options_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = (DOCS / "evaluate.md").read_text(encoding="utf-8")
+    assert run_command(["eval", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert {one for one in re.findall(r"--[a-z]+", text) if one not in shown} == set()
+
+
+def test_the_page_on_evaluation_quotes_the_right_interval() -> None:
+    assert wilson_interval(80, 100) == pytest.approx((0.71, 0.87), abs=0.005)

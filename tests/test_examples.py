@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import faceattr
 from faceattr.evaluation.metrics import ClassificationReport
@@ -42,9 +43,13 @@ def test_the_picture_example_prints_emotions_and_saves_a_copy(
 
 
 def test_the_video_example_writes_a_table_and_a_copy(
-    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run(monkeypatch, "video_to_csv.py", video, tmp_path / "a.csv", tmp_path / "a.mp4")
+    assert capsys.readouterr().out.startswith("face 1: happy 100%\nwrote ")
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
     assert (tmp_path / "a.mp4").stat().st_size > 1000
 
@@ -57,15 +62,27 @@ def test_the_camera_example_prints_changes_only(
     assert "face 1 looks happy" in line
 
 
+def test_the_moving_picture_of_the_readme_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "moving_picture.py", tmp_path / "moving.webp")
+    with Image.open(tmp_path / "moving.webp") as moving:
+        assert moving.size == (360, 270)
+        assert moving.n_frames == 36  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
         ("analyze_image.py", ["no.jpg"], "no.jpg: no such file"),
-        ("video_to_csv.py", [], "usage: "),
+        ("video_to_csv.py", [], "video_to_csv.py VIDEO"),
+        ("video_to_csv.py", ["--help"], "video_to_csv.py VIDEO"),
+        ("webcam.py", ["--help"], r"webcam.py \[SOURCE\]"),
+        ("webcam.py", ["99"], r"camera 99 cannot be opened.*\nusage: python examples/webcam.py"),
         ("webcam.py", ["no.mp4"], "no.mp4: no such file"),
     ],
 )
-def test_examples_end_with_one_line_where_they_cannot_go_on(
+def test_examples_say_what_to_do_where_they_cannot_go_on(
     monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit, match=message):

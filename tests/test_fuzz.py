@@ -142,7 +142,11 @@ def damage_caches(folder: Path) -> Counter[str]:
 
 
 @pytest.mark.parametrize("kind", ["onnx", "hdf5", "keras", "npz"])
-def test_damaged_files_raise_our_errors_only(tmp_path: Path, kind: str) -> None:
+def test_damaged_files_raise_our_errors_only(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "keras":
+        request.getfixturevalue("tensorflow")
     work = {"onnx": damage_onnx, "hdf5": damage_hdf5, "keras": damage_keras, "npz": damage_npz}
     outcomes = in_a_process(work[kind], tmp_path)
     assert outcomes.total() == NUM_FILES

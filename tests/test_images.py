@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from faceattr.errors import ImageError
+from faceattr.errors import ImageError, OptionError
 from faceattr.images import describe_source, find_images, load_image
 from faceattr.types import BGRImage
 
@@ -177,6 +178,43 @@ def test_gray_arrays_of_all_types_become_bgr(
     image = load_image(np.array(values, dtype).reshape(shape))
     assert image.dtype == np.uint8
     assert image.tolist() == [[[value] * 3 for value in expected]]
+
+
+@pytest.mark.parametrize(
+    "to_rgb",
+    [
+        lambda bgr: bgr[..., ::-1],
+        lambda bgr: np.ascontiguousarray(bgr[..., ::-1]),
+        lambda bgr: np.dstack([bgr[..., ::-1], bgr[..., :1]]),  # RGBA
+        lambda bgr: bgr[..., ::-1].astype(np.uint16) * 257,
+        lambda bgr: bgr[..., ::-1] / 255,
+    ],
+    ids=["view", "copy", "RGBA", "16 bits", "floats"],
+)
+def test_an_array_may_be_rgb(to_rgb: Callable[[BGRImage], np.ndarray[Any, Any]]) -> None:
+    image = load_image(to_rgb(PIXELS), color="rgb")
+    assert np.array_equal(image, PIXELS)
+    assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1)])
+def test_a_gray_array_has_no_order_of_channels(shape: tuple[int, ...]) -> None:
+    array = GRAY.reshape(shape)
+    assert np.array_equal(load_image(array, color="rgb"), load_image(array))
+
+
+def test_an_image_that_states_its_colors_is_right_whatever_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    encoded = base64.b64encode(PNG).decode()
+    pil = Image.open(io.BytesIO(PNG))
+    for source in (tmp_path / "a.png", PNG, encoded, io.BytesIO(PNG), pil, pil.convert("RGBA")):
+        assert np.array_equal(load_image(source, color="rgb"), PIXELS)
+
+
+@pytest.mark.parametrize("color", ["RGB", "gray", None, 3, ["rgb"]])
+def test_another_order_of_channels_is_refused(color: Any) -> None:
+    with pytest.raises(OptionError, match=r"color is .*; it can be 'bgr' or 'rgb'"):
+        load_image(PNG, color=color)
 
 
 def test_the_alpha_of_an_array_is_dropped() -> None:

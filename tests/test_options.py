@@ -37,7 +37,7 @@ def test_each_option_is_a_keyword_argument_of_the_front_door(
 
 def test_each_option_has_a_flag_that_explains_it() -> None:
     flags = {one.name: one.metadata.get("flag") for one in fields(StreamOptions)}
-    assert flags.pop("features") is None  # for Python only
+    assert flags.pop("features") is flags.pop("color") is None  # for Python only
     for name, flag in flags.items():
         assert isinstance(flag, Flag), name
         assert flag.help.endswith("."), name
@@ -79,10 +79,11 @@ def test_options_of_a_search_give_way_to_those_that_are_given() -> None:
         ({"max_faces": True}, "max_faces is True; it must be a whole number"),
         ({"tile_size": 99}, "tile_size is 99; it must be at least 100"),
         ({"threads": 0}, "threads is 0; it must be at least 1"),
-        ({"precision": "bf16"}, "precision is 'bf16'; it can be 'auto' or 'f32'"),
+        ({"precision": "bf16"}, "precision is 'bf16'; it can be 'auto', 'f32' or 'int8'"),
         ({"min_confidence": -1}, "min_confidence is -1"),
         ({"actions": None}, "actions is None; give names of analyzers"),
         ({"detector": ["mtcnn"]}, "detector is ['mtcnn']; give one name or one detector"),
+        ({"color": "hsv"}, "color is 'hsv'; it can be 'bgr' or 'rgb'"),
         ({"labels": "good=happy,bad=happy"}, "label 'happy' is given twice"),
     ],
 )

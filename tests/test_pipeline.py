@@ -393,6 +393,51 @@ def test_one_image_is_not_taken_apart(image: Any) -> None:
         Pipeline([], detector=EveryCorner()).analyze_many(image)
 
 
+def test_a_folder_or_glob_is_sent_to_the_function_that_lists_it(tmp_path: Path) -> None:
+    for path in (tmp_path, str(tmp_path), f"{tmp_path}/*.jpg"):
+        with pytest.raises(OptionError, match=r"; list those that it stands for: find_images\('/"):
+            faceattr.analyze_many(path, [], detector=EveryCorner())  # type: ignore[arg-type]
+    with pytest.raises(
+        ImageError, match=r"no such file; find_images\(\) lists the files of a glob"
+    ):
+        faceattr.analyze(tmp_path / "*.jpg", [], detector=EveryCorner())
+
+
+class Blueness(Brightness):
+    """Mean of the blue channel."""
+
+    crop = CropSpec(size=(8, 8), color="bgr", mode="box")
+
+    def predict(self, crops: Crops) -> Sequence[Estimate]:
+        return [Estimate(float(crop[..., 0].mean()), "levels") for crop in crops]
+
+
+def test_arrays_may_be_rgb_wherever_a_pipeline_takes_them() -> None:
+    blue = np.full((40, 40, 3), (200, 0, 0), np.uint8)
+    rgb = np.ascontiguousarray(blue[..., ::-1])
+    options: Any = {"detector": FixedDetector([Detection((5, 5, 25, 25), 0.9)])}
+    pipeline = Pipeline([Blueness()], color="rgb", **options)
+    (face,) = pipeline.analyze(rgb)
+    assert brightness_of(face) == 200
+    assert pipeline.analyze_many([rgb]) == [[face]]
+    (result,) = pipeline.analyze_each([rgb])
+    assert result.image is not None
+    assert np.array_equal(result.image, blue)
+    assert pipeline.read(rgb, pipeline.detect(rgb)) == [face]
+    assert pipeline.analyze_crops([rgb]) == [face.attributes]
+    assert faceattr.analyze(rgb, [Blueness()], color="rgb", **options) == [face]
+    assert faceattr.analyze(blue, [Blueness()], **options) == [face]
+    (first,) = faceattr.stream([rgb], [Blueness()], color="rgb", **options)
+    assert np.array_equal(first[0].image, blue)
+    assert first[1][0].attributes == face.attributes
+    assert pipeline.settings["color"] == "rgb"
+
+
+def test_frames_are_bgr() -> None:
+    with pytest.raises(OptionError, match="color is 'rgb', but the image of a Frame is BGR"):
+        faceattr.LiveAnalysis([], color="rgb")
+
+
 def test_a_list_of_images_is_sent_to_the_right_function() -> None:
     with pytest.raises(ImageError, match=r"analyze_many\(\)"):
         faceattr.analyze(["a.jpg", "b.jpg"], [], detector=EveryCorner())  # type: ignore[arg-type]

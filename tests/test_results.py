@@ -28,6 +28,7 @@ from faceattr.results import (
     ResultWriter,
     begin,
     face_cells,
+    show,
     to_json,
     without_copies,
     write_csv,
@@ -88,6 +89,80 @@ def test_a_csv_table_has_a_row_for_every_picture() -> None:
     assert empty.strip(",") == "b.png"
     assert broken.startswith("c.png,")
     assert broken.endswith("c.png: no such file")
+
+
+def test_json_has_a_line_for_each_entry_and_none_for_a_coordinate() -> None:
+    face = replace(FACE, attributes={}, landmarks=np.arange(10, dtype=np.float32).reshape(5, 2))
+    text = to_json([ImageResult("[ 1,\n2 ]", width=6, height=5, faces=[face]), EMPTY, BROKEN])
+    assert text.splitlines() == [
+        "[",
+        "  {",
+        r'    "source": "[ 1,\n2 ]",',
+        '    "width": 6,',
+        '    "height": 5,',
+        '    "faces": [',
+        "      {",
+        '        "bbox": [1.04, 2.0, 30.0, 40.0],',
+        '        "confidence": 0.98765,',
+        '        "landmarks": [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0], [8.0, 9.0]],',
+        '        "attributes": {},',
+        '        "track_id": null,',
+        '        "frozen": {}',
+        "      }",
+        "    ]",
+        "  },",
+        "  {",
+        '    "source": "b.png",',
+        '    "width": 60,',
+        '    "height": 50,',
+        '    "faces": []',
+        "  },",
+        "  {",
+        '    "source": "c.png",',
+        '    "error": "c.png: no such file"',
+        "  }",
+        "]",
+    ]
+
+
+@pytest.mark.parametrize("results", [[], [SEEN], [SEEN, EMPTY, BROKEN]])
+def test_a_json_file_is_written_like_a_json_text(
+    tmp_path: Path, results: list[ImageResult]
+) -> None:
+    path = tmp_path / "a.json"
+    with JsonList(path) as file:
+        begin([file], [result.source for result in results])
+        for result in results:
+            file.write(result)
+    assert json.loads(path.read_text()) == json.loads(to_json(results))
+    if results:
+        assert path.read_text() == to_json(results) + "\n"
+
+
+def test_a_notebook_shows_the_picture_and_each_face() -> None:
+    html = SEEN._repr_html_()
+    assert html.count("data:image/jpeg;base64,") == 2  # the picture, and the face in it
+    assert "a.png: 60×50 pixels, 1 face<" in html
+    assert "happy 75%" in html
+    assert "data:" not in replace(SEEN, image=None)._repr_html_()
+    outside = replace(SEEN, faces=[replace(FACE, bbox=(900, 900, 990, 990))])
+    assert outside._repr_html_().count("data:image/jpeg;base64,") == 1
+    assert "no such file" in BROKEN._repr_html_()
+
+
+def test_a_notebook_escapes_what_it_shows() -> None:
+    error = ImageError("<script>.png: no such file")
+    html = ImageResult("<script>.png", error=error)._repr_html_()
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") == 2
+
+
+def test_an_image_is_shown_with_its_faces() -> None:
+    rgb = np.full((50, 60, 3), (10, 20, 30), np.uint8)
+    result = show(rgb, [FACE], color="rgb")
+    assert result == ImageResult("<array (50, 60, 3) uint8>", None, 60, 50, [FACE])
+    assert result.image is not None
+    assert result.image[0, 0].tolist() == [30, 20, 10]
 
 
 def test_json_is_a_list_of_objects() -> None:

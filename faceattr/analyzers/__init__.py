@@ -10,10 +10,12 @@ analyzers: Registry[Analyzer] = Registry(
     group="faceattr.analyzers",
     builtin={
         "age": "faceattr.analyzers.age_gender:AgeAnalyzer",
+        "age-open": "faceattr.analyzers.age_gender_open:AgeOpenAnalyzer",
         "age-vgg": "faceattr.analyzers.vgg_face:AgeVggAnalyzer",
         "emotion": "faceattr.analyzers.emotion:EmotionAnalyzer",
         "emotion-cnn": "faceattr.analyzers.emotion_cnn:EmotionCnnAnalyzer",
         "gender": "faceattr.analyzers.age_gender:GenderAnalyzer",
+        "gender-open": "faceattr.analyzers.age_gender_open:GenderOpenAnalyzer",
         "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,13 @@ from faceattr.types import Estimate
 AGES = np.arange(NUM_AGES)  # years
 
 
-def to_age(scores: NDArray[np.floating]) -> Estimate:
-    """Return mean and standard deviation of (101,) probabilities of the ages from 0 to 100."""
-    mean = scores @ AGES
-    variance = scores @ (AGES - mean) ** 2
+def to_age(scores: NDArray[np.floating], *, ages: NDArray[Any] = AGES) -> Estimate:
+    """Return mean and standard deviation of a distribution of ages.
+
+    Args:
+        scores: (C,) probabilities.
+        ages: (C,) age of each class in years; by default those from 0 to 100.
+    """
+    mean = scores @ ages
+    variance = scores @ (ages - mean) ** 2
     return Estimate(float(mean), unit="years", std=float(np.sqrt(variance)))

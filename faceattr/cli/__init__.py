@@ -7,24 +7,29 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import typer
 
 from faceattr import __version__
-from faceattr.cli import evaluation, pictures, plugins, streams, training, weights
+from faceattr.cli import evaluation, pictures, plugins, report, streams, training, weights
+from faceattr.cli.help import Command, Group
 from faceattr.cli.rendering import finish_output, prepare_streams, say, show
 from faceattr.cli.signals import INTERRUPTED, SIGNALLED, catch_signals
-from faceattr.errors import FaceattrError
+from faceattr.cli.verbosity import Quiet, Verbose, choose_level, levels_kept, with_verbosity
+from faceattr.errors import FaceattrError, OptionError, UnknownNameError
 from faceattr.images import printable
 
 SILENT = 0  # log level of OpenCV
 
+WRONG_USAGE = 2  # exit status
+# what Typer raises if it does not understand the arguments; it has moved between its versions
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
 app = typer.Typer(
-    help="Analyze faces in pictures and videos: emotion, age, gender, and more by plugins.",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=Group,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -32,11 +37,15 @@ app.command()(pictures.analyze)
 app.command()(pictures.detect)
 app.command()(streams.video)
 app.command()(streams.stream)
+app.command()(report.report)
 app.command("eval")(evaluation.evaluate_analyzer)
 app.command("train")(training.train_analyzer)
 app.command("list")(plugins.list_plugins)
 app.command("info")(plugins.show_info)
-app.add_typer(weights.app, name="weights")
+app.add_typer(weights.app, name="weights", cls=Group)
+for one in (*app.registered_commands, *weights.app.registered_commands):
+    assert one.callback is not None
+    one.cls, one.callback = Command, with_verbosity(one.callback)
 
 
 def main() -> None:
@@ -60,7 +69,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: After the name of the command; None for those of the process.
     """
     try:
-        app(arguments, prog_name="faceattr")
+        with levels_kept():
+            status = app(arguments, prog_name="faceattr", standalone_mode=False)
+    except UsageError as error:
+        say(_describe(error))
+        return WRONG_USAGE
+    except (OptionError, UnknownNameError) as error:
+        say(str(error))
+        return WRONG_USAGE
     except FaceattrError as error:
         say(str(error))
         return 1
@@ -71,7 +87,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+    return status if isinstance(status, int) else 0
+
+
+def _describe(error: Any) -> str:
+    """Return what Typer does not understand, and where to read on."""
+    message = error.format_message().rstrip(".")
+    return f"{message}; see `{error.ctx.command_path} --help`" if error.ctx else message
 
 
 class _OneLine(logging.Formatter):
@@ -98,11 +120,27 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _options_of_all_commands(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
             "--version", "-V", help="Show the version.", callback=_show_version, is_eager=True
         ),
     ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
-    pass
+    """Find faces in pictures and videos, and read emotion, age, gender and more off them.
+
+    What is read is chosen by --actions; `faceattr list` shows what there is. Nothing is sent
+    anywhere.
+
+    Examples:
+        faceattr analyze holiday/                      # a table of faces
+        faceattr video party.mp4 --save annotated.mp4  # faces over time
+        faceattr stream                                # a camera, in a window
+    """
+    choose_level(quiet=quiet, verbose=verbose)
+    if ctx.invoked_subcommand is None:
+        show(ctx.get_help())
+        raise typer.Exit(WRONG_USAGE)

@@ -82,9 +82,9 @@ def _describe_detector(detector: Detector, name: str, engine: Engine) -> Iterato
 
 
 def _summary(plugin: object) -> str:
-    """Return the first paragraph of a plugin's docstring, in one line."""
+    """Return the first paragraph of a plugin's docstring, in one line, without its markup."""
     documented = (inspect.getdoc(type(plugin)) or "has no description").partition("\n\n")[0]
-    return " ".join(documented.split())
+    return " ".join(documented.replace("``", "").split())
 
 
 def _describe_crop(crop: CropSpec) -> str:

@@ -11,11 +11,12 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from faceattr.cli.completion import FIELDS
 from faceattr.options import Flag
 
 PANELS = {
-    "basic": None,  # with --help, under typer's own title
-    "faces": "Faces",
+    "basic": "Options",
+    "faces": "Faces to find",
     "streaming": "Streaming",
     "output": "Output",
     "advanced": "Advanced",
@@ -112,7 +113,8 @@ def _flags(kind: type) -> Iterator[tuple[str, str, inspect.Parameter]]:
             help=flag.help,
             metavar=flag.metavar or METAVARS.get(value_type),
             rich_help_panel=PANELS[flag.panel],
-            show_default=flag.default or (default is not None and default is not False),
+            show_default=flag.default or (default is not None and not isinstance(default, bool)),
+            autocompletion=FIELDS.get(field.name),
         )
         optional = value_type | None if default is None else value_type
         yield (

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from faceattr.analyzers import analyzers
+from faceattr.cli.completion import complete_plugin
 from faceattr.cli.description import describe, weights_of
 from faceattr.cli.flags import Only, with_flags
 from faceattr.cli.rendering import print_table
@@ -31,11 +32,21 @@ def list_plugins() -> None:
 @with_flags
 def show_info(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Analyzer or detector; see `faceattr list`.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Analyzer or detector; see `faceattr list`.",
+            autocompletion=complete_plugin,
+        ),
     ],
     options: Annotated[PipelineOptions, Only({"engine", "precision", "threads"})],
 ) -> None:
-    """Show what an analyzer or detector is, where it comes from, and what it costs here."""
+    """Show what an analyzer or detector is, where it comes from, and what it costs here.
+
+    Examples:
+        faceattr info emotion
+        faceattr info yunet --threads 1
+    """
     engine = create_engine(options.engine, precision=options.precision, threads=options.threads)
     print_table(None, describe(name, engine))
 

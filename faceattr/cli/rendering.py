@@ -1,4 +1,4 @@
-"""What the command shows: text in any locale, tables, a progress bar, messages.
+"""What the command shows: text in any locale, tables, messages.
 
 Rich is imported by the functions that need it, as it takes a moment.
 """
@@ -8,25 +8,24 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from faceattr.cli.progress import progress_bar as progress_bar
+from faceattr.cli.progress import with_progress as with_progress
+from faceattr.cli.text import say as say
+from faceattr.cli.text import say_unless_quiet
 from faceattr.errors import FaceattrError, SinkError
 from faceattr.images import printable
-from faceattr.pipeline import uncertain_of
-from faceattr.results import ImageResult
 from faceattr.streaming.statistics import TrackTable
-from faceattr.types import UNCERTAIN
 
 if TYPE_CHECKING:
     from faceattr.evaluation.tables import Table as Figures
 
-T = TypeVar("T")
+UNLIMITED = 10_000  # columns, of what is no terminal
 
 
 def prepare_streams() -> None:
@@ -45,13 +44,6 @@ def standard_output() -> TextIO:
     if sys.stdout is None:
         raise SinkError("standard output: cannot be written: it is closed")
     return sys.stdout
-
-
-def say(message: str) -> None:
-    """Print a message on standard error, in one line, if there is anyone to read it."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(f"faceattr: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def show(text: str) -> None:
@@ -119,55 +111,30 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
     with _writing() as stream:
-        console = Console(file=stream)
+        limited = stream.isatty() or "COLUMNS" in os.environ
+        console = Console(file=stream, width=None if limited else UNLIMITED)
         if title is not None:
             console.print(Text(printable(title)))
         console.print(table)
 
 
-class FaceTable:
-    """Collects faces, and prints one row per face at the end of a ``with``, also after an error."""
+def print_tracks(tracks: TrackTable) -> None:
+    """Print one row per track: when it was seen, and what it showed for how much of the time.
 
-    def __init__(self) -> None:
-        self._results: list[ImageResult] = []
-
-    def add(self, result: ImageResult) -> None:
-        """Add the faces of an image, if it could be read."""
-        if result.error is None:
-            self._results.append(replace(result, image=None))  # many would fill the memory
-
-    def __enter__(self) -> FaceTable:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        names = dict.fromkeys(
-            name for result in self._results for face in result.faces for name in face.attributes
-        )
-        rows = []
-        for result in self._results:
-            picture = Path(result.source).name
-            for index, face in enumerate(result.faces):
-                box = ", ".join(f"{value:.0f}" for value in face.bbox)
-                attributes = [face.text(name) for name in names]
-                rows.append([picture, str(index), box, f"{face.confidence:.0%}", *attributes])
-            if not result.faces:
-                rows.append([picture, "nobody"])
-        if rows:
-            print_table(["picture", "face", "x1, y1, x2, y2", "confidence", *names], rows)
-
-
-def print_tracks(tracks: TrackTable, min_confidence: float) -> None:
-    """Print one row per track: when it was seen, and the mean of what was read."""
-    names = dict.fromkeys(name for means in tracks.attributes.values() for name in means)
+    What was seen in a single frame is shown as on a picture.
+    """
+    summaries = tracks.summaries
+    names = dict.fromkeys(name for track in summaries.values() for name in track)
     rows = []
     for track_id, (first, last, num_frames) in tracks.presence.items():
-        means = tracks.attributes[track_id]
-        uncertain = uncertain_of(means, min_confidence)
-        cells = [UNCERTAIN if name in uncertain else str(means.get(name, "")) for name in names]
-        seen = [f"#{track_id}", f"{first:.1f} s", f"{last:.1f} s", str(num_frames)]
-        rows.append([*seen, *cells])
+        summary, face = summaries[track_id], tracks.last_faces[track_id]
+        texts = {name: face.text(name) for name in summary} if num_frames == 1 else summary
+        cells = [str(texts.get(name, "")) for name in names]
+        rows.append([f"#{track_id}", f"{first:.1f}–{last:.1f} s", str(num_frames), *cells])
     if rows:
-        print_table(["track", "from", "to", "frames", *names], rows)
+        is_summed_up = any(one.num_frames > 1 for one in tracks.presence.values())
+        title = "shares of the time; medians ± spread" if is_summed_up else None
+        print_table(["face", "seen", "frames", *names], rows, title=title)
 
 
 def print_figures(figures: Figures) -> None:
@@ -175,50 +142,13 @@ def print_figures(figures: Figures) -> None:
     print_table(figures.header, figures.rows, title=figures.title, numbers=True)
 
 
-def with_progress(results: Iterable[T], count: int, description: str) -> Iterator[T]:
-    """Yield the results, with a bar on a terminal."""
-    with progress_bar(description, count) as update:
-        for num_done, result in enumerate(results, start=1):
-            update(num_done, description)
-            yield result
-
-
-@contextmanager
-def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """Show how far the work is, if standard error is a terminal.
-
-    Args:
-        description: What is shown at first.
-        total: Number of pictures or frames, if it is known.
-
-    Yields:
-        A function that takes the number of them so far, and what to show.
-    """
-    if sys.stderr is None or not sys.stderr.isatty() or total == 1:
-        yield lambda _, __: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
-    if total:
-        left = TextColumn("left")
-        columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True), left]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done, text: progress.update(task, completed=done, description=printable(text))
-
-
-def exit_with(errors: Sequence[FaceattrError], *, status: int = 1) -> None:
-    """Print the errors and exit with a status, if there are any."""
+def exit_with(
+    errors: Sequence[FaceattrError], *, status: int = 1, closing: str | None = None
+) -> None:
+    """Print the errors and then a closing message; exit with a status, if there are errors."""
     for error in errors:
         say(str(error))
+    if closing is not None:
+        say_unless_quiet(closing)
     if errors:
         raise typer.Exit(status)

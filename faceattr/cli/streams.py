@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceattr.cli.flags import Without, flags_given, with_flags
-from faceattr.cli.rendering import exit_with, print_tracks, progress_bar, show
+from faceattr.cli.rendering import exit_with, print_tracks, progress_bar
 from faceattr.cli.signals import INTERRUPTED
+from faceattr.cli.text import counted
 from faceattr.errors import FaceattrError, OptionError
-from faceattr.images import printable
 from faceattr.options import DrawOptions, StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.streaming.sinks import (
@@ -25,7 +27,7 @@ from faceattr.streaming.sinks import (
     VideoSink,
     WindowSink,
 )
-from faceattr.streaming.sources import Source, open_source
+from faceattr.streaming.sources import Paced, Source, VideoFile, open_source
 from faceattr.streaming.statistics import FrameRate, TrackTable
 from faceattr.types import Face, Frame
 
@@ -85,19 +87,26 @@ def stream(
         ),
     ] = "0",
 ) -> None:
-    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture."""
+    """Watch a camera or stream; in the window q quits, space pauses, s saves a picture.
+
+    Examples:
+        faceattr stream
+        faceattr stream 1 -a emotion,age,gender
+        faceattr stream rtsp://camera/1 --no-display --record out.mp4
+    """
     from faceattr.streaming.analysis import LiveAnalysis  # SciPy takes a moment
 
     live = LiveAnalysis.from_options(options)
     frames = open_source(source)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
-    status = Status(live)
+    status = Status(live.refresh)
     sinks = output.open(outputs)
     if output.display:
         sinks.append(WindowSink(status=lambda: str(status), drawing=drawing, outputs=outputs))
     if output.record:
-        fps = frames.fps or 25
-        sinks.append(VideoSink(output.record, fps=fps, drawing=drawing, outputs=outputs))
+        sinks.append(_video_sink(output.record, frames, source, drawing, outputs))
+    if output.display and isinstance(frames, VideoFile):
+        frames = Paced(frames)
     _follow(live, frames, sinks, status)
 
 
@@ -110,34 +119,49 @@ def video(
     output: VideoOutput,
     drawing: DrawOptions,
 ) -> None:
-    """Follow the faces of a video and read their attributes; the table has one row per track."""
+    """Follow the faces of a video and read their attributes; the table has one row per face.
+
+    Examples:
+        faceattr video party.mp4 --save annotated.mp4
+        faceattr video party.mp4 -a emotion,age --csv faces.csv --plot timeline.png
+        faceattr video 'frames/*.png' --jsonl faces.jsonl
+    """
     from faceattr.streaming.analysis import LiveAnalysis
     from faceattr.streaming.sinks import TimelineSink
 
     if not output.save and (flags := flags_given(drawing)):
         raise OptionError(f"{flags}: there is no annotated video without --save FILE; add it")
-    live = LiveAnalysis.from_options(options)
     frames = open_source(path)
+    if frames.num_frames == 1:  # a picture: a slow analyzer would wait for more
+        options = replace(options, freeze="off", refresh=None)
+    live = LiveAnalysis.from_options(options)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     sinks = output.open(outputs)
     if output.save:
-        fps = frames.fps or 25
-        sinks.append(VideoSink(output.save, fps=fps, drawing=drawing, outputs=outputs))
+        sinks.append(_video_sink(output.save, frames, path, drawing, outputs))
     if output.plot:
-        sinks.append(TimelineSink(output.plot, outputs=outputs))
-    _follow(live, frames, sinks, Status(live), tracks=TrackTable())
+        sinks.append(TimelineSink(output.plot, title=Path(path).name, outputs=outputs))
+    _follow(live, frames, sinks, Status(live.refresh), tracks=TrackTable())
+
+
+def _video_sink(
+    path: Path, frames: Source, source: str, drawing: DrawOptions, outputs: Outputs
+) -> VideoSink:
+    """Return a sink for a video like the source, with its sound if it is a video too."""
+    sound = source if isinstance(frames, VideoFile) else None
+    return VideoSink(path, fps=frames.fps or 25, sound=sound, drawing=drawing, outputs=outputs)
 
 
 class Status(FrameRate):
-    """How a stream goes, in one line: frames per second, faces, runs of each analyzer.
+    """How a stream goes, in one line: ``24 frames/s · 2 faces · emotion every frame``.
 
     Args:
-        live: The analysis.
+        refresh: Name of each attribute to the seconds between runs on one face, 0 for every frame.
     """
 
-    def __init__(self, live: LiveAnalysis) -> None:
+    def __init__(self, refresh: Mapping[str, float]) -> None:
         super().__init__()
-        self._live = live
+        self._schedule = _describe_schedule(refresh)
         self._num_faces = 0
 
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
@@ -146,9 +170,21 @@ class Status(FrameRate):
         self._num_faces = len(faces)
 
     def __str__(self) -> str:
-        runs = (f"{name} {count}x" for name, count in self._live.num_runs.items())
-        faces = f"{self._num_faces} face{'s' * (self._num_faces != 1)}"
-        return "   ".join([f"{self.fps:.0f} fps", faces, *runs])
+        rate = f"{self.fps:.0f} frames/s" if self.fps else ""
+        parts = [rate, counted(self._num_faces, "face"), self._schedule]
+        return " · ".join(filter(None, parts))
+
+
+def _describe_schedule(refresh: Mapping[str, float]) -> str:
+    """Return how often attributes are read: ``emotion every frame, age and sex once a second``."""
+    names: dict[float, list[str]] = {}
+    for name, seconds in refresh.items():
+        names.setdefault(seconds, []).append(name)
+    usual = {0.0: "every frame", 1.0: "once a second"}
+    return ", ".join(
+        f"{_joined(names[seconds])} {usual.get(seconds, f'every {seconds:g} s')}"
+        for seconds in sorted(names)
+    )
 
 
 def _follow(
@@ -170,6 +206,7 @@ def _follow(
     """
     from faceattr.streaming.analysis import play
 
+    began = time.monotonic()
     endings: list[FaceattrError] = []
     exit_status = 1
     total = live.options.max_frames or source.num_frames
@@ -179,15 +216,37 @@ def _follow(
             for frame, _ in results:
                 update(frame.index + 1, str(status))
     except KeyboardInterrupt:
-        endings.append(FaceattrError(f"interrupted after {live.num_frames} frames"))
+        of = f" of {source.num_frames:,}" if source.num_frames else ""
+        endings.append(FaceattrError(f"interrupted after {live.num_frames:,}{of} frames"))
         exit_status = INTERRUPTED
     except FaceattrError as error:
         if not live.num_frames:
             raise
         endings.append(FaceattrError(f"{error}; {live.num_frames} frames are done"))
-    runs = ", ".join(f"{name} {count}" for name, count in live.num_runs.items())
-    summary = f"frames: {live.num_frames} ({source.num_dropped} dropped); faces: {live.num_tracks}"
-    show(printable(f"{summary}; runs: {runs or 'none'}"))
     if tracks:
-        print_tracks(tracks, live.options.min_confidence)
-    exit_with(endings, status=exit_status)
+        print_tracks(tracks)
+    skipped = f" ({source.num_dropped:,} skipped)" if source.num_dropped else ""
+    faces = counted(live.num_tracks, "face") if live.num_tracks else "no face"
+    files = _joined(list(_describe_files(sinks)))
+    summary = (
+        f"{counted(live.num_frames, 'frame')}{skipped}, {faces}, "
+        f"{time.monotonic() - began:.1f} s{f'; wrote {files}' if files else ''}"
+    )
+    exit_with(endings, status=exit_status, closing=summary)
+
+
+def _describe_files(sinks: Sequence[Sink]) -> Iterator[str]:
+    """Yield the files that sinks have written, and how a video is encoded."""
+    for sink in sinks:
+        for path in filter(os.path.lexists, sink.paths):
+            if not isinstance(sink, VideoSink):
+                yield str(path)
+            elif sink.codec == "MPEG-4":
+                yield f"{path} (MPEG-4; for H.264 with sound: pip install 'faceattr[h264]')"
+            else:
+                yield f"{path} ({sink.codec})"
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -116,7 +116,13 @@ def train_analyzer(
 ) -> None:
     """Learn an attribute from labelled pictures, and say how well that works.
 
-    The file that is written is an analyzer: --actions emotion,./mood.faceattr
+    The file that is written stands wherever the name of an analyzer can.
+
+    Examples:
+        faceattr train pictures/ --attribute mood --to mood.faceattr
+        faceattr analyze photo.jpg --actions emotion,./mood.faceattr
+        faceattr train crops/ --attribute mood --crops --group 2 --sheet doubts.png
+        faceattr train ages.csv --attribute age --unit years --package faceattr-age
     """
     from faceattr.evaluation.datasets import load_labelled_set
     from faceattr.networks.formats import trained

@@ -12,37 +12,82 @@ import typer
 
 from faceattr.analyzers import analyzers
 from faceattr.cli.description import weights_of
-from faceattr.cli.rendering import exit_with, print_table, show
+from faceattr.cli.rendering import exit_with, show
+from faceattr.cli.text import pad
+from faceattr.cli.verbosity import choose_level
 from faceattr.detectors import detectors
 from faceattr.engines import converted
-from faceattr.errors import OptionError, UnknownNameError, WeightsError
+from faceattr.errors import OptionError, UnknownNameError, WeightsError, describe_unknown
 from faceattr.images import printable
 from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
 
 TRUSTED = " (trusted by you)"
 
-app = typer.Typer(help="Download, check and remove weights.", no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Return the plugins with weights whose names begin so, for the shell."""
+    choose_level(quiet=True, verbose=0)  # what is said of broken plugins would be in the way
+    return [name for name in dict(_downloads()) if name.startswith(incomplete)]
+
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="As `faceattr list` shows them.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="As `faceattr weights list` shows them; all, if none is given.",
+        autocompletion=complete_name,
+    ),
 ]
+
+
+@app.callback()
+def _show_help(ctx: typer.Context) -> None:
+    """Download, check and remove weights.
+
+    Those of the default analyzers and detectors come with faceattr; the others are downloaded when
+    they are first used, or before that by `faceattr weights fetch`.
+    """
+    if ctx.invoked_subcommand is None:
+        show(ctx.get_help())
+        raise typer.Exit(2)
 
 
 @app.command("list")
 def list_weights() -> None:
     """List what can be downloaded: size, license, and whether it is here."""
-    rows = []
+    rows = [("name", "file", "size", "here")]
+    notes: list[tuple[str, ...]] = [()]  # below each row
     for name, weights in _downloads():
         copy = find(weights)
-        here = "no" if copy is None else f"{copy.path}{TRUSTED * copy.trusted}"
-        size = f"{weights.num_bytes / 1e6:.3g} MB"
-        rows.append([name, weights.filename, size, here, weights.license])
-    print_table(["name", "file", "size", "here", "license"], rows)
+        here = "no" if copy is None else "yes" + TRUSTED * copy.trusted
+        rows.append((name, weights.filename, f"{weights.num_bytes / 1e6:.3g} MB", here))
+        notes.append((weights.license, *([str(copy.path)] if copy else [])))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for (name, file, size, here), more in zip(rows, notes, strict=True):
+        cells = [pad(name, widths[0]), pad(file, widths[1]), pad(size, widths[2], right=True), here]
+        show(printable("  ".join(cells).rstrip()))
+        for line in more:
+            show(printable(" " * (widths[0] + 2) + line))
 
 
 @app.command("fetch")
-def fetch_weights(names: Annotated[list[str], typer.Argument(metavar="NAME...")]) -> None:
-    """Download weights, unless they are here already."""
+def fetch_weights(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="As `faceattr weights list` shows them.",
+            autocompletion=complete_name,
+        ),
+    ],
+) -> None:
+    """Download weights, unless they are here already.
+
+    Examples:
+        faceattr weights fetch age-vgg gender-vgg
+    """
     for _, weights in _chosen(names):
         show(str(fetch(weights)))
 
@@ -70,7 +115,16 @@ def verify_weights(names: Names = None) -> None:
 
 
 @app.command("path")
-def show_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def show_path(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="As `faceattr weights list` shows it.",
+            autocompletion=complete_name,
+        ),
+    ],
+) -> None:
     """Print where the weights are."""
     for _, weights in _chosen([name]):
         copy = find(weights)
@@ -83,17 +137,29 @@ def show_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 @app.command("import")
 def import_weights(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="It stays where it is.")],
     name: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Plugin that uses it; by default by file name."),
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Plugin that uses it, or name under which it was published; see `faceattr weights "
+            "list`.",
+            show_default="the name of the file",
+            autocompletion=complete_name,
+        ),
     ] = None,
     trust: Annotated[
         bool,
         typer.Option("--trust", help="Accept it although its digest is not the published one."),
     ] = False,
 ) -> None:
-    """Copy a file that you have into the cache."""
+    """Copy a file that you have to where faceattr looks for weights.
+
+    Examples:
+        faceattr weights import Downloads/age_model_weights.h5
+        faceattr weights import mine.h5 --as emotion-cnn --trust
+    """
     name, weights = _owner(file, name)
     copy = import_file(file, weights, trust=trust)
     show(printable(f"{name}: {copy.path}{TRUSTED * copy.trusted}"))
@@ -127,14 +193,29 @@ def _chosen(names: Sequence[str] | None) -> list[tuple[str, Weights]]:
 
 
 def _owner(file: Path, name: str | None) -> tuple[str, Weights]:
-    """Return whose weights a file holds, by the plugin's name if it is given, else by its own."""
-    downloads = _chosen(None if name is None else [name])
-    fitting = [one for one in downloads if one[1].filename == file.name]
-    if name is not None and len(downloads) == 1:
-        fitting = downloads
-    if not fitting and name is None:
-        raise OptionError(f"{file.name} is not a published file name; name the plugin with --as")
+    """Return whose weights a file holds.
+
+    Args:
+        file: The file.
+        name: Of the plugin, or of the published file; None if the file has that name.
+    """
+    downloads = _downloads()
+    published = {weights.filename: (plugin, weights) for plugin, weights in downloads}
+    if name is None and file.name in published:
+        return published[file.name]
+    names = ", ".join(dict(downloads))
+    if name is None:
+        raise OptionError(
+            f"{file.name} is not a published file name; say with --as whose weights it holds: "
+            f"{names}"
+        )
+    if name in published:
+        return published[name]
+    fitting = [one for one in downloads if one[0] == name]
     if not fitting:
-        filenames = ", ".join(weights.filename for _, weights in downloads)
-        raise OptionError(f"{name} has several files; rename yours to one of them: {filenames}")
-    return fitting[0]
+        raise UnknownNameError(describe_unknown("weights", name, [*dict(downloads), *published]))
+    own_name = [one for one in fitting if one[1].filename == file.name]
+    if len(fitting) > 1 and not own_name:
+        filenames = ", ".join(weights.filename for _, weights in fitting)
+        raise OptionError(f"{name} has several files; say with --as which yours is: {filenames}")
+    return (own_name or fitting)[0]

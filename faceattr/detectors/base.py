@@ -13,10 +13,10 @@ from faceattr.boxes import nms
 from faceattr.detectors.tiles import LARGEST_FACE, tiles
 from faceattr.engines.base import Engine
 from faceattr.errors import PluginError, blaming
-from faceattr.forms import TOLERANCE, is_number
+from faceattr.forms import is_number
 from faceattr.options import SearchOptions
 from faceattr.registry import require_function, require_list
-from faceattr.types import BBox, BGRImage, Detection
+from faceattr.types import TOLERANCE, BBox, BGRImage, Detection
 from faceattr.weights import Weights
 
 MAX_OVERLAP = 0.7  # IoA of two faces; MTCNN's own

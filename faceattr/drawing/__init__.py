@@ -29,7 +29,7 @@ from faceattr.drawing.painting import (
     paste,
     size_of_label,
 )
-from faceattr.images import ImageSource, load_image
+from faceattr.images import ChannelOrder, ImageSource, load_image
 from faceattr.options import DrawOptions
 from faceattr.types import BGRImage, Face
 
@@ -55,6 +55,7 @@ def draw_faces(
     landmarks: bool = False,
     blur: bool = False,
     keep_size: bool = False,
+    color: ChannelOrder = "bgr",
 ) -> BGRImage:
     """Return a copy of the image with each face's box and attributes.
 
@@ -78,13 +79,14 @@ def draw_faces(
         blur: Hide each of the faces, and a margin around it, behind a coarse mosaic, which cannot
             be undone. Faces that were not found stay visible.
         keep_size: Neither enlarge the image nor add a legend; labels without room are left out.
+        color: As in `load_image`; the copy is BGR.
 
     Raises:
         ImageError: The image cannot be read.
         OptionError: The size is out of range.
     """
     options = DrawOptions(labels, label_size, landmarks, blur)
-    return annotate(load_image(image), faces, options, keep_size=keep_size)
+    return annotate(load_image(image, color=color), faces, options, keep_size=keep_size)
 
 
 def annotate(

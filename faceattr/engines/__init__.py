@@ -39,7 +39,7 @@ def create_engine(
     name = name or os.environ.get("FACEATTR_ENGINE") or "openvino"
     precision = precision or os.environ.get("FACEATTR_PRECISION") or "auto"
     if precision not in get_args(Precision):
-        raise OptionError(f"precision is {precision!r}; it can be 'auto' or 'f32'")
+        raise OptionError(f"precision is {precision!r}; it can be 'auto', 'f32' or 'int8'")
     if threads is not None and threads < 1:
         raise OptionError(f"threads is {threads}; it must be at least 1")
     try:

@@ -6,15 +6,21 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from faceattr.engines.base import Compiled, Engine
-from faceattr.errors import EngineError
+from faceattr.errors import EngineError, MissingDependencyError
 from faceattr.networks.graph import Layer, Network
 from faceattr.options import Precision
+
+try:
+    import keras
+    import tensorflow as tf
+except ImportError as error:
+    raise MissingDependencyError(
+        f"engine 'tensorflow' needs TensorFlow ({error}): pip install tensorflow"
+    ) from error
 
 PROCESS = os.getpid()  # in which TensorFlow was imported
 

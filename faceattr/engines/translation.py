@@ -20,10 +20,20 @@ TO_CHANNELS_FIRST = np.array([0, 3, 1, 2])
 TO_CHANNELS_LAST = np.array([0, 2, 3, 1])
 
 
-def translate(network: Network) -> ov.Model:
+LEVELS = 256  # of the values between two layers in int8
+WEIGHT_LEVELS = 255  # of a kernel, as many on each side of zero
+LARGEST_WEIGHT = 63  # of 127: AVX2 adds two products in 16 bits, which would overflow
+
+
+def translate(network: Network, *, int8: bool = False) -> ov.Model:
     """Return the network as an OpenVINO model from (N, H, W, C) to float32.
 
     Inside the model, images are (N, C, H, W), as OpenVINO prefers.
+
+    Args:
+        network: What to translate.
+        int8: Whether convolutions multiply whole numbers where `Network.ranges` says what their
+            input lies between.
 
     Raises:
         EngineError: The graph is broken, or has a layer of a kind that has no translation here.
@@ -37,11 +47,39 @@ def translate(network: Network) -> ov.Model:
     image = ops.transpose(batch, TO_CHANNELS_FIRST) if _rank(batch) == 4 else batch
     nodes = {first.name: ops.convert(image, "f32") if dtype != np.float32 else image}
     for layer in layers:
-        nodes[layer.name] = _translate(layer, nodes, network)
+        node = _translate(layer, nodes, network)
+        if int8 and layer.name in network.ranges:
+            node = _rounded(node, *network.ranges[layer.name])
+        nodes[layer.name] = node
     output = nodes[layers[-1].name]
     if _rank(output) == 4:
         output = ops.transpose(output, TO_CHANNELS_LAST)
-    return ov.Model([output], [batch], network.name)
+    model = ov.Model([output], [batch], network.name)
+    if int8:
+        _round_kernels(model)
+    return model
+
+
+def _rounded(node: ov.Node, low: float, high: float) -> ov.Node:
+    """Round values to whole steps between two bounds, which OpenVINO then computes in int8."""
+    bounds = [ops.constant(np.full((1, 1, 1, 1), bound, np.float32)) for bound in (low, high)]
+    return ops.fake_quantize(node, *bounds, *bounds, LEVELS)
+
+
+def _round_kernels(model: ov.Model) -> None:
+    """Round the kernels of the convolutions whose input is rounded, by output channel."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Convolution":
+            continue
+        image, kernel = (port.get_node() for port in node.input_values())
+        if image.get_type_name() != "FakeQuantize":
+            continue
+        largest = np.abs(kernel.data).max(axis=(1, 2, 3), keepdims=True)
+        bounds = np.where(largest > 0, largest, 1) * (WEIGHT_LEVELS // 2) / LARGEST_WEIGHT
+        high = ops.constant(bounds.astype(np.float32))
+        low = ops.constant(-high.data)
+        rounded = ops.fake_quantize(kernel, low, high, low, high, WEIGHT_LEVELS)
+        node.input(1).replace_source_output(rounded.output(0))
 
 
 def _translate(layer: Layer, nodes: Mapping[str, ov.Node], network: Network) -> ov.Node:

@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -51,6 +51,37 @@ class LabelledSet:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @explained
+    def map_labels(self, names: Mapping[str, str]) -> LabelledSet:
+        """Return the set with other names for its labels, as in ``{"sadness": "sad"}``.
+
+        Args:
+            names: The set's own label, in any letter case, to that of the analyzer; ``""`` leaves
+                its images out.
+
+        Raises:
+            OptionError: No image has one of the labels.
+        """
+        known = {
+            str(truth).casefold(): str(truth)
+            for ground_truth in self.ground_truth.values()
+            for truth in ground_truth
+            if truth is not None
+        }
+        for name in names:
+            if name.casefold() not in known:
+                described = describe_unknown("label", name, sorted(known.values()))
+                raise OptionError(f"{self.name}: {described}")
+        renamed = {name.casefold(): label or None for name, label in names.items()}
+        ground_truth = {
+            source: [
+                truth if truth is None else renamed.get(str(truth).casefold(), truth)
+                for truth in truths
+            ]
+            for source, truths in self.ground_truth.items()
+        }
+        return replace(self, ground_truth=ground_truth)
 
 
 @explained

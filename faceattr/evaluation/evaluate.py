@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError, UnknownNameError, describe_unknown
@@ -22,6 +24,8 @@ from faceattr.types import Attribute, Classification, Estimate
 logger = logging.getLogger(__name__)
 
 BATCH = 64  # crops that go through an analyzer at once
+CROP_SIDE = 256  # pixels; the median picture of a set of crops is not larger
+MANY_MISSED = 0.01  # share of pictures without a face, from which a set may consist of crops
 
 Answer: TypeAlias = Attribute | None
 """What was read from an image; None if no face was found in it."""
@@ -54,11 +58,14 @@ class Comparison:
         groups: Figures of each group of images, by the column that groups them.
         left_out: Number of images whose true label is in none of the groups of labels. They
             count as the label ``other`` if the answers have it, and as nothing otherwise.
+        targets: The true number of each image, or the index of its true label among those of
+            the answers; None if it is unknown.
     """
 
     report: Report
     groups: Mapping[str, Mapping[str, Report]] = field(default_factory=dict)
     left_out: int = 0
+    targets: Sequence[float | None] = field(default=(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures in JSON's own types."""
@@ -78,12 +85,41 @@ class Evaluation:
         pictures: Number of images.
         found: Number of images in which a face was found.
         ground_truth: The comparison with each source of ground truth, by its name.
+        answers: What was read from each image; None where no face was found.
+        hint: What the user may have meant to do otherwise, or nothing.
     """
 
     data: str
     pictures: int
     found: int
     ground_truth: Mapping[str, Comparison]
+    answers: Sequence[Answer] = field(default=(), repr=False, compare=False)
+    hint: str = ""
+
+    @explained
+    def pairs(self, source: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (N,) estimates and (N,) true numbers of the images that have both.
+
+        Args:
+            source: The source of ground truth.
+
+        Raises:
+            UnknownNameError: There is no such source.
+            OptionError: The answers are no estimates.
+        """
+        if source not in self.ground_truth:
+            described = describe_unknown("source", source, list(self.ground_truth))
+            raise UnknownNameError(described)
+        targets = self.ground_truth[source].targets
+        both = [
+            (answer.value, target)
+            for answer, target in zip(self.answers, targets, strict=True)
+            if isinstance(answer, Estimate) and target is not None
+        ]
+        if not both:
+            raise OptionError(f"the answers on {self.data} are no estimates")
+        values, ground_truth = np.array(both, np.float64).T
+        return values, ground_truth
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures in JSON's own types."""
@@ -91,6 +127,7 @@ class Evaluation:
             "data": self.data,
             "pictures": self.pictures,
             "found": self.found,
+            "hint": self.hint,
             "ground_truth": {name: one.to_dict() for name, one in self.ground_truth.items()},
         }
 
@@ -117,19 +154,57 @@ def evaluate(
         UnknownNameError: No analyzer of the pipeline reads the attribute.
         OptionError: The ground truth does not fit the answers, or there is nothing to compare.
     """
-    if attribute not in pipeline.outputs:
-        raise UnknownNameError(describe_unknown("attribute", attribute, list(pipeline.outputs)))
-    output = pipeline.outputs[attribute]
-    declared = output.names if isinstance(output, Labels) else None
-    for ground_truth in data.ground_truth.values():  # fail before the work, which may take long
-        _to_targets(ground_truth, declared, labels, data.name)
-    return score(list(progress(answer_each(pipeline, data, attribute))), data, labels=labels)
+    known = check_labels(pipeline, data, attribute, labels)  # before the work, which may take long
+    sizes: list[int] = []
+    answers = list(progress(answer_each(pipeline, data, attribute, sizes=sizes)))
+    hint = _hint(answers, sizes)
+    if hint and all(answer is None for answer in answers):
+        raise OptionError(f"{data.name}: no face was found in any of the pictures; {hint}")
+    return replace(score(answers, data, labels=labels, known=known), hint=hint)
 
 
 @explained
-def answer_each(pipeline: Pipeline, data: LabelledSet, attribute: str) -> Iterator[Answer]:
-    """Yield the attribute of each image's most confident face, or of each crop."""
-    faces = _read_crops(pipeline, data) if data.are_crops else _read_pictures(pipeline, data)
+def check_labels(
+    pipeline: Pipeline, data: LabelledSet, attribute: str, labels: LabelChoice | None = None
+) -> Sequence[str] | None:
+    """Refuse ground truth that does not fit the answers, before any image is read.
+
+    Args:
+        pipeline: As in `evaluate`.
+        data: As in `evaluate`.
+        attribute: As in `evaluate`.
+        labels: As in `evaluate`.
+
+    Returns:
+        The labels of the analyzer before grouping; None if it gives numbers.
+
+    Raises:
+        UnknownNameError: No analyzer of the pipeline reads the attribute.
+        OptionError: The ground truth has unknown labels, or texts in the place of numbers.
+    """
+    if attribute not in pipeline.outputs:
+        raise UnknownNameError(describe_unknown("attribute", attribute, list(pipeline.outputs)))
+    output, declared = pipeline.outputs[attribute], pipeline.declared[attribute]
+    known = declared.names if isinstance(declared, Labels) else None
+    for ground_truth in data.ground_truth.values():
+        answered = output.names if isinstance(output, Labels) else None
+        _to_targets(ground_truth, answered, labels, data.name, known)
+    return known
+
+
+@explained
+def answer_each(
+    pipeline: Pipeline, data: LabelledSet, attribute: str, *, sizes: list[int] | None = None
+) -> Iterator[Answer]:
+    """Yield the attribute of each image's most confident face, or of each crop.
+
+    Args:
+        pipeline: As in `evaluate`.
+        data: As in `evaluate`.
+        attribute: As in `evaluate`.
+        sizes: Gets the longer side of each image that is no crop, in pixels.
+    """
+    faces = _read_crops(pipeline, data) if data.are_crops else _read_pictures(pipeline, data, sizes)
     for face in faces:
         yield face.get(attribute)
 
@@ -140,16 +215,41 @@ def _read_crops(pipeline: Pipeline, data: LabelledSet) -> Iterator[Mapping[str, 
         yield from pipeline.analyze_crops(batch)
 
 
-def _read_pictures(pipeline: Pipeline, data: LabelledSet) -> Iterator[Mapping[str, Attribute]]:
+def _read_pictures(
+    pipeline: Pipeline, data: LabelledSet, sizes: list[int] | None
+) -> Iterator[Mapping[str, Attribute]]:
     for result in pipeline.analyze_each(data.pictures):
+        if sizes is not None:
+            sizes.append(max(result.width, result.height))
         if result.error is not None:
             logger.warning("%s", result.error)
         yield result.faces[0].attributes if result.faces else {}
 
 
+def _hint(answers: Sequence[Answer], sizes: Sequence[int]) -> str:
+    """Return a hint if the pictures look like crops: many without a face, and most of them small.
+
+    Args:
+        answers: One per image.
+        sizes: Longer side of each image in pixels; empty for crops.
+    """
+    missed = sum(answer is None for answer in answers)
+    if not sizes or missed < MANY_MISSED * len(sizes) or np.median(sizes) > CROP_SIDE:
+        return ""
+    return (
+        f"no face was found in {missed} of {len(sizes)} pictures, and most of them are at most "
+        f"{CROP_SIDE} pixels large: if they are crops of faces, take them as such with --crops, in "
+        "Python are_crops=True"
+    )
+
+
 @explained
 def score(
-    answers: Sequence[Answer], data: LabelledSet, *, labels: LabelChoice | None = None
+    answers: Sequence[Answer],
+    data: LabelledSet,
+    *,
+    labels: LabelChoice | None = None,
+    known: Sequence[str] | None = None,
 ) -> Evaluation:
     """Compare answers with the ground truth.
 
@@ -160,6 +260,8 @@ def score(
         answers: One per image, all of the same form.
         data: Images and ground truth.
         labels: As in `evaluate`.
+        known: The labels of the analyzer before grouping, as `check_labels` returns them, so that
+            other labels are refused; None to count those as left out.
 
     Raises:
         OptionError: As in `evaluate`.
@@ -168,7 +270,7 @@ def score(
     if not found:
         raise OptionError(f"{data.name}: no face was found in any of the pictures")
     targets = {
-        name: _to_targets(ground_truth, _labels_of(found[0]), labels, data.name)
+        name: _to_targets(ground_truth, _labels_of(found[0]), labels, data.name, known)
         for name, ground_truth in data.ground_truth.items()
     }
     return Evaluation(
@@ -176,6 +278,7 @@ def score(
         pictures=len(data),
         found=len(found),
         ground_truth={name: _compare(answers, one, data) for name, one in targets.items()},
+        answers=answers,
     )
 
 
@@ -188,14 +291,18 @@ def _to_targets(
     answered: Sequence[str] | None,
     labels: LabelChoice | None,
     name: str,
+    known: Sequence[str] | None,
 ) -> Targets:
     """Return ground truth in the form of the answers.
+
+    A true label is one of the analyzer's, or the name of a group of them.
 
     Args:
         ground_truth: A label or number per image.
         answered: The labels of the answers, after grouping; None for numbers.
         labels: The groups of labels, if any.
         name: Name of the set, for messages.
+        known: The labels of the analyzer before grouping; None if they are not known.
 
     Raises:
         OptionError: A label is unknown, or is not a number where the answers are.
@@ -210,19 +317,41 @@ def _to_targets(
             f"{name}: the labels {', '.join(groups)} are not those of the answers, "
             f"{', '.join(answered)}"
         )
-    index = {
+    index = {group.casefold(): position[group] for group in [*groups, OTHER] if group in position}
+    index |= {
         member.casefold(): position[group]
         for group, members in groups.items()
         for member in members
     }
     texts = [None if truth is None else str(truth).casefold() for truth in ground_truth]
     is_missing = [text is not None and text not in index for text in texts]
-    if labels is None and any(is_missing):
-        unknown = str(ground_truth[is_missing.index(True)])
-        raise OptionError(f"{name}: {describe_unknown('label', unknown, answered)}")
+    if labels is None or known is not None:
+        names = list(dict.fromkeys([*(known or answered), *groups, *answered]))
+        allowed = {one.casefold() for one in names}
+        unknown = {
+            str(truth): None
+            for truth, text in zip(ground_truth, texts, strict=True)
+            if text is not None and text not in allowed
+        }
+        if unknown:
+            raise OptionError(_describe_unknown_labels(name, list(unknown), names))
     return Targets(
         [None if text is None else index.get(text, position.get(OTHER)) for text in texts],
         is_missing,
+    )
+
+
+def _describe_unknown_labels(name: str, unknown: Sequence[str], known: Sequence[str]) -> str:
+    first, *others = unknown
+    lower = {label.casefold(): label for label in known}
+    nearest = difflib.get_close_matches(first.casefold(), lower, n=1)
+    hint = f"did you mean {lower[nearest[0]]!r}? " if nearest else ""
+    more = f" (and {', '.join(map(repr, others[:5]))})" if others else ""
+    example = lower[nearest[0]] if nearest else known[0]
+    return (
+        f"{name}: unknown label {first!r}{more}; {hint}available: {', '.join(known)}; say which "
+        f"one it is with --map {first}={example}, or leave it out with --map {first}=, in Python "
+        "with LabelledSet.map_labels()"
     )
 
 
@@ -249,6 +378,7 @@ def _compare(answers: Sequence[Answer], targets: Targets, data: LabelledSet) -> 
         _report(list(pairs.values())),
         {key: _report_groups(pairs, names) for key, names in data.groups.items()},
         left_out=sum(is_left_out for answer, is_left_out in answered if answer is not None),
+        targets=targets.values,
     )
 
 

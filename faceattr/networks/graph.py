@@ -51,6 +51,8 @@ class Network:
         stored: Whether an engine may store the converted network on disk. Small networks are
             converted as fast as they are read.
         max_prepared: Layers that an engine may keep ready, one for each shape that it has met.
+        ranges: Layer name to the least and greatest value that it gives on pictures, for int8
+            arithmetic; empty if nobody has measured them.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Network:
     digest: str | None = None
     stored: bool = True
     max_prepared: int = MAX_PREPARED
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def identity(self) -> str | None:

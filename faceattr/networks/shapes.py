@@ -60,6 +60,8 @@ def _output(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         case "AveragePooling2D" | "MaxPooling2D":
             size = config["pool_size"]
             return *_slide(layer, inputs[0], size, size), inputs[0][-1]
+        case "ZeroPadding2D":
+            return *map(_padded, inputs[0], config["padding"]), inputs[0][-1]
         case "GlobalAveragePooling2D":
             return inputs[0][-1:]
         case "Concatenate":
@@ -70,6 +72,11 @@ def _output(layer: Layer, inputs: Sequence[Shape]) -> Shape:
             return (config["units"],)
         case _:
             return inputs[0]
+
+
+def _padded(side: int, padding: Any) -> int:
+    before, after = padding
+    return side + before + after
 
 
 def _has_bias(layer: Layer) -> bool:

@@ -49,7 +49,8 @@ class LiveAnalysis:
     Args:
         actions: Analyzers, or their names; empty to follow faces only.
         options: As in `StreamOptions`. ``max_frames`` and ``max_fps`` are for `play`, which reads a
-            source, and so is holding the frame (``freeze="frame"``).
+            source, and so is holding the frame (``freeze="frame"``). ``color`` is for `stream`
+            alone, as the image of a `Frame` is BGR.
 
     Attributes:
         options: All options, as a value.
@@ -75,6 +76,11 @@ class LiveAnalysis:
         return live
 
     def _set_up(self, options: StreamOptions) -> None:
+        if options.color != "bgr":
+            raise OptionError(
+                f"color is {options.color!r}, but the image of a Frame is BGR; turn an RGB array "
+                "round, image[..., ::-1], or give color to stream() or open_source()"
+            )
         self.options = options
         self._pipeline = Pipeline.from_options(options)
         self.columns = self._pipeline.columns

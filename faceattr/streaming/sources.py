@@ -29,6 +29,7 @@ from faceattr.errors import ImageError, OptionError, SourceError
 from faceattr.headers import detect_format, is_animated
 from faceattr.images import (
     IMAGE_SUFFIX,
+    ChannelOrder,
     ImageSource,
     describe_source,
     find_images,
@@ -57,6 +58,7 @@ MAX_DAMAGED = 100  # frames in a row; after more of them a video is at its end
 COMPLETE = 0.9  # of the frames that a video claims to have; many have a few less
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # s, each before a camera is opened again
 TIMEOUT = 10_000  # ms, for servers
+MAX_LATE = 1.0  # s that a video at its own speed makes up for; after a longer pause it goes on
 VIDEOS = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 MATROSKA = {".mkv", ".webm"}
 PLAYLIST = b"#EXTM3U"  # first bytes of an HLS playlist
@@ -103,7 +105,7 @@ class Source(ABC):
 
 
 @explained
-def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
+def open_source(source: FrameSource, *, fps: float = FPS, color: ChannelOrder = "bgr") -> Source:
     """Return the frames of a camera, stream, video, folder of images or sequence of arrays.
 
     A text is first of all the name of a file or folder, if there is one. An http(s) address that
@@ -113,6 +115,7 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
     Args:
         source: As in `FrameSource`.
         fps: Frames per second of images, which come without timestamps.
+        color: As in `load_image`, for images that are arrays.
 
     Raises:
         SourceError: It cannot be opened.
@@ -143,7 +146,7 @@ def open_source(source: FrameSource, *, fps: float = FPS) -> Source:
             return LiveSource(partial(open_capture, source), name=printable(source))
         case str() if not is_inline(source):
             return _open_path(source, fps)
-    return Pictures(source, fps=fps)
+    return Pictures(source, fps=fps, color=color)
 
 
 def _open_path(path: str, fps: float) -> Source:
@@ -212,13 +215,20 @@ class Pictures(Source):
     Args:
         pictures: Each as in `load_image`, or a `Frame` with its own timestamp.
         fps: Images per second.
+        color: As in `load_image`, for images that are arrays; a `Frame` is BGR.
 
     Raises:
         SourceError: It is a single image, or nothing to iterate over.
         OptionError: ``fps`` is out of range.
     """
 
-    def __init__(self, pictures: Iterable[ImageSource | Frame], *, fps: float = FPS) -> None:
+    def __init__(
+        self,
+        pictures: Iterable[ImageSource | Frame],
+        *,
+        fps: float = FPS,
+        color: ChannelOrder = "bgr",
+    ) -> None:
         if is_single_image(pictures) or isinstance(pictures, Frame):
             name = printable(describe_source(pictures))
             raise SourceError(f"{name}: a stream needs several pictures; use analyze()")
@@ -230,6 +240,7 @@ class Pictures(Source):
         if not 0 < fps <= MAX_FPS:
             raise OptionError(f"fps is {fps}; it must be above 0 and at most {MAX_FPS:g}")
         self._pictures = pictures
+        self._color = color
         self._period = 1 / fps
         self.fps = fps
         self.num_frames = len(pictures) if isinstance(pictures, Sized) else None
@@ -245,7 +256,8 @@ class Pictures(Source):
                 if isinstance(picture, Frame):
                     yield replace(picture, image=load_image(picture.image))
                 else:
-                    yield Frame(load_image(picture), index, index * self._period)
+                    image = load_image(picture, color=self._color)
+                    yield Frame(image, index, index * self._period)
             except ImageError as error:
                 self.num_dropped += 1
                 logger.warning("picture %d is left out: %s", index, error)
@@ -273,6 +285,8 @@ class VideoFile(Source):
                 raise SourceError(f"{self._name}: no such file")
             if not os.path.isfile(address):
                 raise SourceError(f"{self._name}: not a file; a camera is given by its number")
+            if not os.path.getsize(address):
+                raise SourceError(f"{self._name}: an empty file")
             address = os.path.abspath(address)  # FFmpeg takes "12:" for a protocol
             self.paths = _files_of(address)
         self._capture = open_capture(address)
@@ -346,6 +360,55 @@ class VideoFile(Source):
                 yield index, np.asarray(image, np.uint8), position
             elif index - due >= MAX_DAMAGED:
                 return
+
+
+class Paced(Source):
+    """A video at its own speed, as live as a camera: what comes late is left out.
+
+    Args:
+        video: The frames.
+        clock: Gives the time in seconds.
+        sleep: Waits for as many seconds.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        video: Source,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._video = video
+        self._clock = clock
+        self._sleep = sleep
+        self._num_late = 0
+        self.fps = video.fps
+        self.num_frames = video.num_frames
+        self.paths = video.paths
+
+    @property
+    def num_dropped(self) -> int:  # type: ignore[override]
+        """Number of frames that could not be read, or came too late."""
+        return self._video.num_dropped + self._num_late
+
+    def __iter__(self) -> Iterator[Frame]:
+        began = -math.inf
+        for frame in self._video:
+            late = self._clock() - began - frame.timestamp
+            if late > MAX_LATE:  # the first frame, or the reader paused
+                began, late = self._clock() - frame.timestamp, 0.0
+            if late > 1 / (self.fps or FPS):
+                self._num_late += 1
+                continue
+            if late < 0:
+                self._sleep(-late)
+            yield frame
+
+    def close(self) -> None:
+        """See the base class."""
+        self._video.close()
 
 
 @explained

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import cached_property
 
 import numpy as np
@@ -126,6 +127,12 @@ def reads_each_face(subject: AnalyzerSubject) -> None:
             _check_attribute(subject, attribute)
 
 
+def _exactly(attribute: Attribute) -> str:
+    """Return all digits of an attribute, of which its `repr` shows a few."""
+    numbers = (repr(getattr(attribute, one.name)) for one in fields(attribute))
+    return f"{type(attribute).__name__}({', '.join(numbers)})"
+
+
 def _check_attribute(subject: AnalyzerSubject, attribute: Attribute) -> None:
     """Check what a pipeline does not check for every face."""
     if isinstance(attribute, Classification):
@@ -166,8 +173,8 @@ def serves_several_pipelines(subject: AnalyzerSubject) -> None:
         for expected, attribute in zip(before, results, strict=True):
             subject.require(
                 _is_close(expected, attribute),
-                f"reads {attribute!r} after it was loaded for a second pipeline, and read "
-                f"{expected!r} before",
+                f"reads {_exactly(attribute)} after it was loaded for a second pipeline, and read "
+                f"{_exactly(expected)} before",
             )
 
 
@@ -183,7 +190,8 @@ def is_deterministic(subject: AnalyzerSubject) -> None:
     results = [subject.read(subject.crops) for _ in range(2)]
     for first, second in zip(*results, strict=True):
         subject.require(
-            first == second, f"reads the same crop differently: {first!r}, then {second!r}"
+            first == second,
+            f"reads the same crop differently: {_exactly(first)}, then {_exactly(second)}",
         )
 
 
@@ -193,7 +201,8 @@ def is_batch_invariant(subject: AnalyzerSubject) -> None:
         (alone,) = subject.read(subject.crops[index : index + 1])
         subject.require(
             _is_close(attribute, alone),
-            f"reads a crop differently in a batch, {attribute!r}, than alone, {alone!r}",
+            f"reads a crop differently in a batch, {_exactly(attribute)}, than alone, "
+            f"{_exactly(alone)}",
         )
 
 
@@ -206,7 +215,8 @@ def is_thread_safe(subject: AnalyzerSubject) -> None:
     for attribute, known in zip(results, expected * THREADS, strict=True):
         subject.require(
             _is_close(attribute, known),
-            f"reads a crop differently in several threads, {attribute!r}, than in one, {known!r}",
+            f"reads a crop differently in several threads, {_exactly(attribute)}, than in one, "
+            f"{_exactly(known)}",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,7 +31,10 @@ from faceattr.testing.subject import (
     reports_missing_weights,
     run_checks,
 )
-from faceattr.types import BGRImage, Detection
+from faceattr.types import BBox, BGRImage, Detection
+
+Exact: TypeAlias = tuple[BBox, float, list[list[float]] | None]
+"""Box, confidence and landmarks of a detection."""
 
 
 def check_detector(
@@ -107,9 +110,9 @@ class DetectorSubject(Subject[Detector]):
             found = require_list(find(searched, Search(self.threshold)), type(self.plugin).__name__)
         return SearchedImage(image, searched, found)
 
-    def detect(self, image: BGRImage) -> list[dict[str, Any]]:
+    def detect(self, image: BGRImage) -> list[Exact]:
         """Return the faces of an image as a pipeline gets them, landmarks included."""
-        return _to_dicts(self.loaded.detect(image.copy()))
+        return _exactly(self.loaded.detect(image.copy()))
 
 
 def edge_images() -> Iterator[BGRImage]:
@@ -121,8 +124,12 @@ def edge_images() -> Iterator[BGRImage]:
         yield np.full((240, 320, 3), level, np.uint8)
 
 
-def _to_dicts(detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    return [detection.to_dict() for detection in detections]  # `==` leaves landmarks out
+def _exactly(detections: Sequence[Detection]) -> list[Exact]:
+    """Return all numbers of the detections, as `==` leaves out landmarks, and `repr` digits."""
+    return [
+        (one.bbox, one.confidence, None if one.landmarks is None else one.landmarks.tolist())
+        for one in detections
+    ]
 
 
 def declares_its_threshold(subject: DetectorSubject) -> None:
@@ -191,7 +198,7 @@ def respects_the_threshold(subject: DetectorSubject) -> None:
                 continue  # both are equally confident
             fewer = subject.loaded.detect(image.copy(), threshold=threshold)
             subject.require(
-                _to_dicts(fewer) == _to_dicts(found[:count]),
+                _exactly(fewer) == _exactly(found[:count]),
                 f"finds {len(fewer)} faces with threshold={threshold:.3g}, and {count} of those "
                 "without it are as confident",
             )
@@ -210,7 +217,7 @@ def serves_several_pipelines(subject: DetectorSubject) -> None:
     for image in subject.images:
         before = subject.detect(image)
         second = subject.load()
-        found = _to_dicts(second.detect(image.copy()))
+        found = _exactly(second.detect(image.copy()))
         second.close()
         subject.require(
             before == found == subject.detect(image),

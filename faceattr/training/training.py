@@ -48,7 +48,6 @@ IMBALANCE = 10  # times as many pictures of the most frequent label as of the ra
 DOUBT = 0.8  # probability of another label, from which the given one is doubted
 DOUBT_STD = 3.0  # standard deviations between an estimate and its doubted value
 WITHIN_STD = 0.683  # share of the errors within the standard deviation of a normal distribution
-Z95 = 1.959964  # quantile of the normal distribution, for intervals of 95 %
 
 Priors: TypeAlias = str | Mapping[str, float]
 """``"equal"``, or the share of each label where the analyzer will be used."""
@@ -562,22 +561,9 @@ def _report(
     """Return the figures of the held-out answers, and the interval of the main one."""
     if isinstance(output, Labels):
         report = report_classes(scores, targets, output.names)
-        return report, wilson_interval(report.accuracy, report.rows)
+        return report, report.accuracy_interval
     estimates = report_estimates(scores[:, 0], targets, output.name, std=scores[:, 1])
-    sizes = np.abs(scores[:, 0] - targets)
-    half = Z95 * float(sizes.std()) / np.sqrt(len(sizes))
-    return estimates, (max(estimates.mae - half, 0.0), estimates.mae + half)
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share of ``count`` ≥ 1.
-
-    Reference: Wilson, Journal of the American Statistical Association, 1927.
-    """
-    spread = Z95**2 / count
-    middle = share + spread / 2
-    half = Z95 * float(np.sqrt(share * (1 - share) / count + spread / count / 4))
-    return max((middle - half) / (1 + spread), 0.0), min((middle + half) / (1 + spread), 1.0)
+    return estimates, estimates.mae_interval
 
 
 def _baselines(

@@ -139,7 +139,7 @@ def import_file(path: str | os.PathLike[str], weights: Weights, *, trust: bool =
         staged.unlink()
     raise WeightsError(
         f"{path} has SHA-256 {digest}, but {weights.filename} was published with "
-        f"{weights.sha256}; trust it explicitly to use it all the same"
+        f"{weights.sha256}; add --trust, in Python trust=True, to use it all the same"
     )
 
 

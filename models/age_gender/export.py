@@ -3,7 +3,7 @@ r"""Put trained weights into the form that ships with faceattr, its confidences 
     python -m models.age_gender.export runs/age-gender/weights.weights.h5 \
         --data utkface.npz all_age_faces_crops.npz appa_real_crops.npz
 
-Writes faceattr/assets/age_gender.npz, its kernels in half precision, and notes in
+Writes faceattr/assets/age_gender.npz, its kernels in int8, and notes in
 models/age_gender/export.json the digests of both files and what the calibration did. Of several
 runs, each going on from the one before, the mean of the weights is taken; the network of the wheel
 may be among them. The temperatures are those that suit the held-out training rows of all sets: of

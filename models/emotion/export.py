@@ -2,7 +2,7 @@
 
     python -m models.emotion.export fer2013.npz rafdb_crops.npz runs/*/weights.weights.h5
 
-Writes faceattr/assets/emotion.npz, its kernels in half precision, and notes in
+Writes faceattr/assets/emotion.npz, its kernels in int8, and notes in
 models/emotion/export.json the digests of all files and what the calibration did. Of several runs,
 each going on from the one before, the mean of the weights is taken; the network of the wheel may
 be among them. The temperature is the one that suits the held-out training rows best: FER2013's

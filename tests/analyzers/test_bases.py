@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ import faceattr
 from faceattr import CropSpec, Estimate
 from faceattr.analyzers.base import Analyzer, Reader
 from faceattr.analyzers.function import function_analyzer
-from faceattr.analyzers.keras import KerasAnalyzer
 from faceattr.analyzers.onnx import OnnxAnalyzer
 from faceattr.analyzers.vgg_face import AGE_VGG, AgeVggAnalyzer, VggFaceHead
 from faceattr.engines import create_engine
@@ -30,9 +27,6 @@ from faceattr.networks.architectures import vgg_face
 from faceattr.testing import FixedDetector, check_analyzer
 from faceattr.types import Attribute, Classification, CropBatch, CropGeometry, Detection, Features
 from faceattr.weights import import_file
-
-# Keras's variables do not know how NumPy 2 asks for arrays
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CROPS = np.random.default_rng(2).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 MATRIX = np.array([[0.01, -0.01], [0.02, 0.0], [0.0, 0.03]], np.float32)
@@ -176,8 +170,6 @@ def test_what_cannot_be_read_as_onnx_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="takes 4 images at a time; export it with a free"):
         loaded(Here())
     write_classifier(Here.file, MATRIX, BIAS)
-    with pytest.raises(EngineError, match="engine='openvino' reads ONNX files"):
-        loaded(Here(), "tensorflow")
     with pytest.raises(WeightsError, match="Smile declares neither a file nor weights"):
         loaded(Smile())
 
@@ -204,114 +196,6 @@ def test_a_published_onnx_file_runs(shared: Path) -> None:
     run = create_engine(precision="f32").compile_onnx(file)
     noise = np.random.default_rng(0).integers(0, 256, (2, 640, 640, 3)).astype(np.uint8)
     assert run(noise).shape == (2, 6400, 1)
-
-
-@pytest.fixture
-def model() -> keras.Model:
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            layers.Input((8, 8, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.BatchNormalization(),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(2, activation="softmax"),
-        ]
-    )
-
-
-def keras_analyzer(model: keras.Model, path: Path) -> KerasAnalyzer:
-    model.save(path)
-
-    class Saved(KerasAnalyzer):
-        api_version = 2
-        attribute = "smile"
-        output = Labels(["no", "yes"])
-        crop = SPEC
-        file = path
-
-    return Saved()
-
-
-@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_a_keras_file_says_what_its_model_says(
-    model: keras.Model, tmp_path: Path, engine: str
-) -> None:
-    read = loaded(keras_analyzer(model, tmp_path / "a.keras"), engine)
-    expected = model(CROPS.astype(np.float32)).numpy()
-    np.testing.assert_allclose(scores_of(read), expected, atol=1e-5)
-
-
-def test_a_keras_analyzer_keeps_the_rules(model: keras.Model, tmp_path: Path) -> None:
-    check_analyzer(keras_analyzer(model, tmp_path / "a.keras"))
-
-
-def test_keras_is_not_asked_twice(
-    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    analyzer = keras_analyzer(model, tmp_path / "a.keras")
-    expected = scores_of(loaded(analyzer))  # what was compiled is forgotten
-    monkeypatch.setitem(sys.modules, "keras", None)  # cannot be imported
-    np.testing.assert_array_equal(scores_of(loaded(type(analyzer)())), expected)
-
-
-def test_layers_that_only_keras_knows_run_on_tensorflow(tmp_path: Path) -> None:
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            layers.Input((8, 8, 3)),
-            layers.SeparableConv2D(4, 3),
-            layers.Flatten(),
-            layers.Dense(2, activation="softmax"),
-        ]
-    )
-    analyzer = keras_analyzer(model, tmp_path / "a.keras")
-    message = (
-        r"is a SeparableConv2D, which the OpenVINO engine does not support; .*'tensorflow' supports"
-    )
-    with pytest.raises(EngineError, match=message):
-        loaded(analyzer)
-    expected = model(CROPS.astype(np.float32)).numpy()
-    np.testing.assert_allclose(scores_of(loaded(analyzer, "tensorflow")), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "layer, message",
-    [
-        (keras.layers.Conv2D(2, 3, dilation_rate=2), r"has the option dilation_rate=\[2, 2\]"),
-        (keras.layers.Conv2D(3, 3, groups=3), "has the option groups=3"),
-        (keras.layers.BatchNormalization(scale=False), "has a form that the OpenVINO"),
-        (keras.layers.BatchNormalization(axis=1), "has the option axis=1"),
-        (keras.layers.Dense(2), "is applied to more than one row of numbers"),
-        (keras.layers.Conv2D(2, 3, activation="swish"), "activation 'silu'|activation 'swish'"),
-        (keras.layers.ReLU(max_value=6), "has the option max_value=6"),
-    ],
-    ids=["dilated", "grouped", "unscaled", "axis", "dense", "swish", "relu6"],
-)
-def test_options_that_openvino_would_not_heed_are_refused(
-    layer: keras.Layer, message: str, tmp_path: Path
-) -> None:
-    layers = keras.layers
-    model = keras.Sequential([layers.Input((8, 8, 3)), layer, layers.Flatten(), layers.Dense(2)])
-    analyzer = keras_analyzer(model, tmp_path / "a.keras")
-    with pytest.raises(EngineError, match=message) as refused:
-        loaded(analyzer)
-    assert "engine='tensorflow'" in str(refused.value)
-
-
-def test_what_is_no_plain_keras_model_is_named(tmp_path: Path) -> None:
-    layers = keras.layers
-    path = tmp_path / "a.keras"
-    path.write_text("no model")
-    with pytest.raises(WeightsError, match=r"it must be a file that Keras 3 has written"):
-        loaded(type("Saved", (KerasAnalyzer,), {"file": path})())
-    picture = layers.Input((8, 8, 3))
-    flat = layers.Flatten()(picture)
-    twins = keras.Model(picture, [layers.Dense(1)(flat), layers.Dense(1)(flat)])
-    with pytest.raises(EngineError, match="with one input and one output"):
-        loaded(keras_analyzer(twins, path))
 
 
 def test_a_function_of_a_crop_becomes_an_analyzer() -> None:

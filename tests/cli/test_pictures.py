@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,10 +74,11 @@ def test_flags_say_what_is_drawn_on_pictures(
 ) -> None:
     image = load_image(astronaut)
     (face,) = analyze(image)
-    for flags, keywords in (
+    choices: list[tuple[list[str], dict[str, Any]]] = [
         (["--no-labels", "--landmarks"], {"labels": False, "landmarks": True}),
         (["--blur", "--labels", "happy,sad"], {"blur": True}),
-    ):
+    ]
+    for flags, keywords in choices:
         folder = tmp_path / flags[0]
         assert faceattr("analyze", astronaut, "--save", folder, *flags).status == 0
         drawn = load_image(folder / "astronaut.png")
@@ -96,16 +99,16 @@ def test_flags_say_what_is_drawn_on_pictures(
         (["--output", "faces.txt"], "in which form? Add --json, --jsonl or --csv"),
         (["--resume", "--csv"], "add --output or --save"),
         (["--resume", "--overwrite", "--save", "out"], "exclude each other"),
-        (["--precision", "f8"], "it can be 'auto' or 'f32'"),
+        (["--precision", "f8"], "it can be 'auto', 'f32' or 'int8'"),
         (["--labels", "hapy,sad"], "did you mean 'happy'"),
         (["--min-confidence", "2"], "it must be at least 0 and at most 1"),
     ],
 )
-def test_a_wrong_word_is_one_line_and_status_1(
+def test_a_wrong_word_is_one_line_and_status_2(
     faceattr: Command, astronaut: Path, arguments: list[str], message: str
 ) -> None:
     done = faceattr("analyze", astronaut, *arguments)
-    assert done.status == 1
+    assert done.status == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -180,7 +183,7 @@ def test_results_go_to_a_file_in_the_form_of_its_name(
     faceattr: Command, astronaut: Path, tmp_path: Path, form: str
 ) -> None:
     file = tmp_path / f"faces.{form}"
-    assert faceattr("detect", astronaut, "--output", file) == (0, "", "")
+    assert faceattr("detect", astronaut, "--output", file, "--quiet") == (0, "", "")
     written = file.read_text()
     assert written.replace("\r", "") == faceattr("detect", astronaut, f"--{form}").stdout
     refused = faceattr("detect", astronaut, "--output", file)
@@ -194,7 +197,7 @@ def test_one_empty_source_of_several_is_reported(
     faceattr: Command, astronaut: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    done = faceattr("detect", f"{tmp_path}/*.jpeg", tmp_path / "empty", astronaut, "--json")
+    done = faceattr("detect", f"{tmp_path}/*.jpeg", tmp_path / "empty", astronaut, "--json", "-q")
     assert done.status == 1
     assert [result["source"] for result in json.loads(done.stdout)] == [str(astronaut)]
     assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == [
@@ -276,3 +279,29 @@ def test_an_address_that_is_none_is_an_error_of_that_picture(
     done = faceattr("detect", "http://[x/photo.png", "--save", tmp_path / "out")
     assert done.status == 1
     assert done.stderr.startswith("faceattr: http://[x/photo.png: cannot be fetched")
+
+
+def test_a_video_is_an_error_that_names_the_command_for_it(faceattr: Command, clip: Path) -> None:
+    done = faceattr("analyze", clip, "--jsonl")
+    advice = f"{clip}: a video, not a picture; use `faceattr video {clip}`"
+    assert done.status == 1
+    assert json.loads(done.stdout)["error"] == advice
+    assert done.stderr.startswith(f"faceattr: {advice}\n")
+    assert "no such file" in faceattr("analyze", "no.mp4").stderr
+
+
+def test_the_last_line_says_what_was_written_where(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    table, folder = tmp_path / "faces.csv", tmp_path / "out"
+    done = faceattr("detect", astronaut, "no.jpg", "-o", table, "-s", folder)
+    error, closing = done.stderr.splitlines()
+    assert error == "faceattr: no.jpg: no such file"
+    assert closing.startswith("faceattr: 2 pictures, 1 face, 1 failed, ")
+    assert closing.endswith(f" s; wrote {table} and 1 picture in {folder}{os.sep}")
+
+
+def test_the_table_has_boxes_if_they_are_asked_for(faceattr: Command, astronaut: Path) -> None:
+    assert " x1 " not in faceattr("analyze", astronaut).stdout
+    assert " x1 " in faceattr("analyze", astronaut, "--boxes").stdout
+    assert " x1 " in faceattr("detect", astronaut).stdout

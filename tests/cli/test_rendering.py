@@ -6,17 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cli.conftest import Command
 
-from faceattr.cli.rendering import FaceTable, print_table
-from faceattr.errors import ImageError
-from faceattr.results import ImageResult
-from faceattr.types import Classification, Face
+from faceattr.cli.rendering import print_table
 
 UNICODE = "Müller 日本 \N{GRINNING FACE}.png"
 
@@ -55,25 +50,16 @@ def test_text_is_shown_and_never_obeyed(
     assert not {"\x1b", "\r", "\u202e", "\x9b", "\x07"} & set(shown)
 
 
-def test_labels_of_faces_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    face = Face((0, 0, 9, 9), 0.5, attributes={"[mood]": Classification({"[/good]": 1.0})})
-    with FaceTable() as table:
-        table.add(ImageResult("a/[b].png", np.zeros((9, 9, 3), np.uint8), faces=[face]))
-        table.add(ImageResult("bad.png", error=ImageError("bad.png: no")))
-        table.add(ImageResult("empty.png"))
-    *_, first, second, _ = capsys.readouterr().out.splitlines()
-    assert [cell.strip() for cell in first.split("│")[1:-1]] == [
-        *("[b].png", "0", "0, 0, 9, 9", "50%", "[/good] 100%")
-    ]
-    assert "empty.png" in second
-    assert "nobody" in second
-
-
-def test_a_table_is_printed_after_an_error_too(capsys: pytest.CaptureFixture[str]) -> None:
-    with suppress(KeyboardInterrupt), FaceTable() as table:
-        table.add(ImageResult("a.png"))
-        raise KeyboardInterrupt
-    assert "a.png" in capsys.readouterr().out
+def test_a_table_is_cut_to_a_width_only_where_there_is_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = "long" * 60
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_table(["name"], [[word]])
+    assert word in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(["name"], [[word]])
+    assert max(map(len, capsys.readouterr().out.splitlines())) == 80
 
 
 @pytest.fixture

@@ -3,19 +3,30 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli.conftest import Command
+from faces import FRAMES, KNOWN
 
-from faceattr import detect
+from faceattr import analyze, detect
+from faceattr.cli import streams
+from faceattr.cli.streams import Status
 from faceattr.errors import SinkError
 from faceattr.images import load_image
-from faceattr.streaming.sinks import JsonLinesSink
-from faceattr.streaming.sources import VideoFile
+from faceattr.results import encode_image
+from faceattr.streaming.sinks import CallbackSink, JsonLinesSink, VideoSink
+from faceattr.streaming.sinks.tables import FACE_COLUMNS
+from faceattr.streaming.sources import Source, VideoFile
 from faceattr.types import Face, Frame
+
+WRONG_VALUES = ("--refresh", "--detect-every", "--labels", "--blur")
 
 
 def test_a_video_becomes_tables_a_copy_and_a_picture(
@@ -24,9 +35,10 @@ def test_a_video_becomes_tables_a_copy_and_a_picture(
     files = {name: tmp_path / name for name in ("a.mp4", "a.csv", "a.jsonl", "a.png")}
     save, table, lines, plot = files.values()
     done = faceattr("video", clip, "--save", save, "--csv", table, "--jsonl", lines, "--plot", plot)
-    assert (done.status, done.stderr) == (0, "")
-    assert "frames: 12 (0 dropped); faces: 1; runs: emotion 12" in done.stdout
-    assert "happy" in done.stdout
+    assert done.status == 0
+    assert re.search(r"#1 .* 0\.0–1\.1 s .* 12 .* happy 100% ", done.stdout)
+    wrote = rf"wrote {lines}, {table}, {save} \(.+\) and {plot}"
+    assert re.fullmatch(rf"faceattr: 12 frames, 1 face, \d+\.\d s; {wrote}\n", done.stderr)
     assert len(list(VideoFile(save))) == 12
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert [(row["frame"], row["track"]) for row in rows] == [(str(i), "1") for i in range(12)]
@@ -72,8 +84,8 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
     options += ["--detect-every", "auto", "--labels", "happy,sad"]
     done = faceattr("stream", clip, *options, "--jsonl", lines)
-    assert (done.status, done.stderr) == (0, "")
-    assert "frames: 7 (0 dropped); faces: 1; runs: emotion 1" in done.stdout
+    assert (done.status, done.stdout) == (0, "")
+    assert "7 frames, 1 face, " in done.stderr
     faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
     assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
     assert faces[-1]["frozen"]["emotion"] == pytest.approx(1.8)
@@ -96,7 +108,7 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
         (["video", "CLIP", "--save", "a.gif"], "a.gif: the name of a video ends in"),
     ],
 )
-def test_what_cannot_be_streamed_is_one_line_and_status_1(
+def test_what_cannot_be_streamed_is_one_line(
     faceattr: Command,
     clip: Path,
     arguments: list[str],
@@ -105,7 +117,8 @@ def test_what_cannot_be_streamed_is_one_line_and_status_1(
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     done = faceattr(*(str(clip) if word == "CLIP" else word for word in arguments))
-    assert done.status == 1
+    is_wrong_value = any(word in arguments for word in WRONG_VALUES)
+    assert done.status == (2 if is_wrong_value else 1)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -123,7 +136,123 @@ def test_a_sink_that_fails_leaves_the_table_of_what_was_seen(
     monkeypatch.setattr(JsonLinesSink, "write", fill_up)
     done = faceattr("video", clip, "--jsonl", tmp_path / "a.jsonl")
     assert done.status == 1
-    assert done.stderr.endswith("No space left on device; 4 frames are done\n")
-    assert "frames: 4 (0 dropped)" in done.stdout
+    message, summary = done.stderr.splitlines()
+    assert message.endswith("No space left on device; 4 frames are done")
+    assert summary.startswith("faceattr: 4 frames, 1 face, ")
     assert "happy" in done.stdout
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_face_seen_for_a_while_is_summed_up_in_shares_of_the_time(
+    faceattr: Command, clip: Path
+) -> None:
+    done = faceattr("video", clip, "--actions", "emotion,age,gender")
+    assert "shares of the time; medians ± spread" in done.stdout
+    assert re.search(r"happy 100% .* \d\d ± \d+ years .* woman 100% ", done.stdout)
+
+
+def test_a_picture_gives_what_analyze_gives(
+    faceattr: Command, astronaut: Path, tmp_path: Path
+) -> None:
+    lines, actions = tmp_path / "a.jsonl", ["emotion", "age", "gender"]
+    assert (
+        faceattr("video", astronaut, "--actions", ",".join(actions), "--jsonl", lines).status == 0
+    )
+    (read,) = json.loads(lines.read_text())["faces"]
+    (face,) = analyze(astronaut, actions)
+    assert list(read["attributes"]) == actions
+    assert read["attributes"] == json.loads(json.dumps(face.to_dict()))["attributes"]
+
+
+def test_a_picture_is_described_without_shares(faceattr: Command, astronaut: Path) -> None:
+    done = faceattr("video", astronaut, "--actions", "emotion,age", "--min-confidence", "1")
+    assert "shares" not in done.stdout
+    assert re.search(r"uncertain .* \d\d years ", done.stdout)
+    assert "±" not in done.stdout
+
+
+def test_a_video_of_nobody_says_so(faceattr: Command, tmp_path: Path) -> None:
+    with VideoSink(tmp_path / "a.mp4", fps=10) as sink:
+        for index in range(5):
+            sink.write(Frame(np.zeros((90, 120, 3), np.uint8), index, index / 10), [])
+    done = faceattr("video", tmp_path / "a.mp4", "--csv", tmp_path / "a.csv")
+    assert (done.status, done.stdout) == (0, "")
+    assert done.stderr.startswith("faceattr: 5 frames, no face, ")
+    (header,) = csv.reader(io.StringIO((tmp_path / "a.csv").read_text()))
+    assert header[:9] == [*FACE_COLUMNS, "emotion"]
+
+
+def test_an_empty_file_is_no_video(faceattr: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    done = faceattr("video", tmp_path / "a.mp4", "--csv", tmp_path / "a.csv")
+    assert (done.status, done.stderr) == (1, f"faceattr: {tmp_path / 'a.mp4'}: an empty file\n")
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_ctrl_c_ends_a_video_with_status_130_and_what_was_done(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    image = next(iter(VideoFile(clip))).image
+    for index in range(300):
+        (folder / f"{index:03}.jpg").write_bytes(encode_image(image, ".jpg"))
+    table, copy = tmp_path / "a.csv", tmp_path / "a.mp4"
+    command = [sys.executable, "-m", "faceattr", "video", str(folder)]
+    command += ["--csv", str(table), "--save", str(copy)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not table.exists() or len(table.read_text().splitlines()) < 20:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 130
+    assert "happy" in stdout
+    interrupted, summary = stderr.splitlines()
+    assert re.match(rf"faceattr: \d+ frames, 1 face, .* s; wrote {table} and {copy} ", summary)
+    assert re.fullmatch(r"faceattr: interrupted after \d+ of 300 frames", interrupted)
+    number = int(summary.split()[1])
+    assert len(list(VideoFile(copy))) == pytest.approx(number, abs=1)
+    assert len(table.read_text().splitlines()) - 1 == pytest.approx(number, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("refresh", "text"),
+    [
+        ({"emotion": 0.0}, "emotion every frame"),
+        ({"emotion": 0.0, "age": 1.0}, "emotion every frame, age once a second"),
+        ({"age": 1.0, "gender": 1.0}, "age and gender once a second"),
+        ({"age": 5.0, "a": 0.0, "b": 0.0, "c": 0.0}, "a, b and c every frame, age every 5 s"),
+        ({}, ""),
+    ],
+)
+def test_the_status_says_how_often_attributes_are_read(
+    refresh: dict[str, float], text: str
+) -> None:
+    status = Status(refresh)
+    status.write(FRAMES[0], [KNOWN, KNOWN])
+    assert str(status) == " · ".join(filter(None, ["2 faces", text]))
+    status.write(FRAMES[1], [KNOWN])
+    assert re.fullmatch(r"\d+ frames/s · 1 face.*", str(status))
+
+
+@pytest.mark.parametrize(("options", "is_paced"), [([], True), (["--no-display"], False)])
+def test_a_window_plays_a_file_at_its_own_speed(
+    faceattr: Command,
+    clip: Path,
+    options: list[str],
+    is_paced: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[int] = []
+    paced: list[Source] = []
+
+    def pace(source: Source) -> Source:
+        paced.append(source)
+        return source
+
+    window = CallbackSink(lambda frame, _: shown.append(frame.index))
+    monkeypatch.setattr(streams, "WindowSink", lambda **_: window)
+    monkeypatch.setattr(streams, "Paced", pace)
+    assert faceattr("stream", clip, *options).status == 0
+    assert bool(paced) == is_paced
+    assert shown == (list(range(12)) if is_paced else [])

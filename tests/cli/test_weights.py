@@ -33,9 +33,48 @@ def test_weights_are_brought_by_hand(
     assert faceattr("weights", "path", "age-vgg").status == 1
 
 
+def test_weights_to_import_are_named_by_plugin_or_by_file(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    file = tmp_path / "mine.h5"
+    file.write_bytes(b"weights")
+    unnamed = faceattr("weights", "import", file)
+    assert unnamed.status == 2
+    assert "say with --as whose weights it holds: age-vgg, emotion-cnn" in unnamed.stderr
+    unknown = faceattr("weights", "import", file, "--as", "emotion-cn")
+    assert unknown.status == 2
+    assert "unknown weights 'emotion-cn'; did you mean 'emotion-cnn'?" in unknown.stderr
+    refused = faceattr("weights", "import", file, "--as", "age_model_weights.h5")
+    assert refused.status == 1
+    assert "add --trust" in refused.stderr
+    done = faceattr("weights", "import", file, "--as", "opencv_face_detector.pbtxt", "--trust")
+    assert done.stdout.startswith("ssd: ")
+
+
+def test_the_list_of_weights_cuts_nothing_off(
+    faceattr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / ("long" * 30)))
+    monkeypatch.setenv("COLUMNS", "80")
+    file = tmp_path / "mine.h5"
+    file.write_bytes(b"weights")
+    faceattr("weights", "import", file, "--as", "emotion-cnn", "--trust")
+    path = faceattr("weights", "path", "emotion-cnn").stdout.strip()
+    lines = faceattr("weights", "list").stdout.splitlines()
+    row = next(index for index, line in enumerate(lines) if line.startswith("emotion-cnn "))
+    assert lines[row].split() == [
+        *("emotion-cnn", "facial_expression_model_weights.h5", "5.9", "MB", "yes"),
+        *("(trusted", "by", "you)"),
+    ]
+    assert [line.strip() for line in lines[row + 1 : row + 3]] == [
+        *("MIT; trained on FER2013, research data", path)
+    ]
+
+
 def test_only_what_is_downloaded_has_weights(faceattr: Command) -> None:
     done = faceattr("weights", "fetch", "emotion")
-    assert done.status == 1
+    assert done.status == 2
     assert "'emotion' has no weights to download; those that have: age-vgg" in done.stderr
 
 

@@ -273,3 +273,10 @@ def test_a_status_is_written_into_the_upper_left_corner() -> None:
     assert not image.any()
     assert not draw_status(image, "").any()
     assert draw_status(black(3, 5), "25 fps").shape == (3, 5, 3)
+
+
+def test_an_rgb_array_is_drawn_on_in_the_same_colors() -> None:
+    image = np.full((90, 120, 3), (200, 100, 0), np.uint8)
+    face = Face((20, 20, 60, 70), 0.9)
+    rgb = np.ascontiguousarray(image[..., ::-1])
+    assert np.array_equal(draw_faces(rgb, [face], color="rgb"), draw_faces(image, [face]))

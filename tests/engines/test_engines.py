@@ -66,7 +66,7 @@ def test_the_environment_sets_the_defaults(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_wrong_options_say_what_they_can_be() -> None:
-    with pytest.raises(OptionError, match="precision is 'f8'; it can be 'auto' or 'f32'"):
+    with pytest.raises(OptionError, match="precision is 'f8'; it can be 'auto', 'f32' or 'int8'"):
         create_engine(precision="f8")
     with pytest.raises(OptionError, match="threads is 0; it must be at least 1"):
         create_engine(threads=0)

@@ -153,6 +153,7 @@ worker.join()
     assert results(tmp_path, program) == ["0"]
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_tensorflow_is_refused_in_a_child_at_once(tmp_path: Path) -> None:
     program = """
 from faceattr.errors import EngineError

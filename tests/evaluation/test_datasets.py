@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceattr.errors import ImageError, OptionError
-from faceattr.evaluation.datasets import ferplus_majority, load_labelled_set
+from faceattr.evaluation.datasets import LabelledSet, ferplus_majority, load_labelled_set
 from faceattr.images import load_image
 from faceattr.labels import EMOTIONS
 
@@ -174,3 +174,12 @@ def test_what_is_no_labelled_set_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.npz").write_text("no archive")
     with pytest.raises(OptionError, match=r"b\.npz: cannot be read"):
         load_labelled_set(tmp_path / "b.npz", attribute="age")
+
+
+def test_labels_of_a_set_can_have_other_names() -> None:
+    data = LabelledSet("toy", ["a", "b", "c", "d"], {"x": ["Sadness", "joy", "unclear", None]})
+    mapped = data.map_labels({"sadness": "sad", "Unclear": ""})
+    assert mapped.ground_truth == {"x": ["sad", "joy", None, None]}
+    assert data.ground_truth == {"x": ["Sadness", "joy", "unclear", None]}
+    with pytest.raises(OptionError, match="toy: unknown label 'sadnes'; did you mean 'Sadness'"):
+        data.map_labels({"sadnes": "sad"})

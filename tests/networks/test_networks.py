@@ -27,6 +27,7 @@ with warnings.catch_warnings():
 from faceattr.engines.tensorflow import build
 from faceattr.networks.architectures.age_gender import age_gender, in_one_row
 from faceattr.networks.architectures.compact import compact
+from faceattr.networks.architectures.dlib_attributes import dlib_age, dlib_gender
 from faceattr.networks.architectures.yunet import yunet
 
 RNG = np.random.default_rng(0)
@@ -45,6 +46,8 @@ def randomized(model: keras.Model) -> keras.Model:
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "age_gender": lambda: in_one_row(age_gender()),
     "compact": compact,
+    "dlib_age": lambda: build("dlib_age", dlib_age()),
+    "dlib_gender": lambda: build("dlib_gender", dlib_gender()),
     "pnet": lambda: build("pnet", mtcnn.pnet()),
     "rnet": lambda: build("rnet", mtcnn.rnet()),
     "onet": lambda: build("onet", mtcnn.onet()),

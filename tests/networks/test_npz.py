@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -48,6 +49,36 @@ def test_kernels_are_saved_in_half_precision_and_biases_are_not() -> None:
         }
 
 
+def test_kernels_in_whole_numbers_come_back_within_half_a_step_of_their_channel() -> None:
+    file = io.BytesIO()
+    npz.save(NETWORK, file, whole={"conv"})
+    loaded = npz.load(file.getvalue())
+    kernel, bias = NETWORK.weights["conv"]
+    again, same_bias = loaded.weights["conv"]
+    steps = abs(kernel).max(axis=(0, 1, 2)) / 127
+    assert again.dtype == np.float32
+    assert (abs(again - kernel) <= 0.501 * steps).all()
+    assert abs(again - kernel).max() > 0.3 * steps.min()
+    np.testing.assert_array_equal(same_bias, bias)
+    with np.load(io.BytesIO(file.getvalue())) as archive:
+        assert archive["conv/0"].dtype == np.int8
+        assert archive["scores/0"].dtype == np.float16
+
+
+def test_a_kernel_of_zeros_stays_zero() -> None:
+    file = io.BytesIO()
+    layers = sequential((2,), Layer("Dense", "scores", {"units": 2}))
+    npz.save(Network("zero", layers, {"scores": [np.zeros((2, 2))]}), file, whole={"scores"})
+    np.testing.assert_array_equal(npz.load(file.getvalue()).weights["scores"][0], 0)
+
+
+def test_the_ranges_of_layers_come_back() -> None:
+    file = io.BytesIO()
+    npz.save(replace(NETWORK, ranges={"input": (-1.5, 1.0)}), file)
+    assert npz.load(file.getvalue()).ranges == {"input": (-1.5, 1.0)}
+    assert npz.load(saved()).ranges == {}
+
+
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "toy.npz"
     path.write_bytes(saved())
@@ -56,7 +87,16 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     assert not loaded.stored
 
 
-@pytest.mark.parametrize("name", ["emotion.npz", "age_gender.npz"])
+def test_what_ships_takes_at_most_15_megabytes() -> None:
+    assets = resources.files("faceattr.assets").iterdir()
+    sizes = {file.name: len(file.read_bytes()) for file in assets if file.name.endswith(".npz")}
+    assert len(sizes) >= 5
+    assert sum(sizes.values()) <= 15_000_000
+
+
+@pytest.mark.parametrize(
+    "name", ["emotion.npz", "age_gender.npz", "age_open.npz", "gender_open.npz"]
+)
 def test_what_ships_can_be_shared(name: str) -> None:
     network = npz.load(resources.files("faceattr.assets").joinpath(name).read_bytes())
     assert network.identity is not None

@@ -1,3 +1,5 @@
+"""Videos without an ffmpeg: MPEG-4 and JPEG by OpenCV, in containers of our own."""
+
 from __future__ import annotations
 
 import json
@@ -17,9 +19,14 @@ from scenes import frames, scene
 
 from faceattr.errors import OptionError, SinkError
 from faceattr.outputs import AppendFile
-from faceattr.streaming.sinks import Sink, VideoSink, containers
+from faceattr.streaming.sinks import Sink, VideoSink, containers, video
 from faceattr.streaming.sources import VideoFile
 from faceattr.types import BGRImage, Frame
+
+
+@pytest.fixture(autouse=True)
+def _no_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "find_ffmpeg", lambda: None)
 
 
 def record(sink: VideoSink, images: Sequence[BGRImage]) -> None:
@@ -176,9 +183,10 @@ def test_a_large_avi_file_has_several_parts(
 KILLED = """
 import sys
 import numpy as np
-from faceattr.streaming.sinks import CsvSink, JsonLinesSink, VideoSink
+from faceattr.streaming.sinks import CsvSink, JsonLinesSink, VideoSink, video
 from faceattr.types import Face, Frame
 
+video.find_ffmpeg = lambda: None
 sinks = [VideoSink(sys.argv[1]), CsvSink("a.csv", columns=()), JsonLinesSink("a.jsonl")]
 for index in range(100_000):
     frame = Frame(np.full((120, 160, 3), index % 256, np.uint8), index, index / 25)
@@ -243,6 +251,19 @@ def test_an_opencv_without_ffmpeg_is_an_error_that_leaves_the_old_file(
     with pytest.raises(SinkError, match=r"cannot write MPEG-4: .* write \.avi instead"):
         write_all(VideoSink(tmp_path / "a.mp4"), [])
     assert (tmp_path / "a.mp4").read_bytes() == b"old"
+
+
+def test_a_video_can_be_closed_twice(tmp_path: Path) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", fps=10)
+    write_all(sink, [KNOWN])
+    size = (tmp_path / "a.mp4").stat().st_size
+    sink.close()
+    assert (tmp_path / "a.mp4").stat().st_size == size
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mp4", "MPEG-4"), ("avi", "JPEG")])
+def test_a_video_says_how_it_is_encoded(tmp_path: Path, ending: str, codec: str) -> None:
+    assert VideoSink(tmp_path / f"a.{ending}").codec == codec
 
 
 def test_a_video_of_nothing_leaves_no_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -47,7 +48,9 @@ def test_a_window_shows_the_faces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_window_shows_what_its_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = FakeScreen(monkeypatch, "..")
-    write_all(WindowSink(drawing=DrawOptions(labels=False)), [KNOWN], count=1)
+    late = count(0.0, 10.0)  # the keys are not shown any more
+    window = WindowSink(drawing=DrawOptions(labels=False), clock=lambda: next(late))
+    write_all(window, [KNOWN], count=1)
     expected = FramePainter(DrawOptions(labels=False)).draw(FRAMES[0].image, [KNOWN])
     np.testing.assert_array_equal(screen.shown[0], expected)
 
@@ -59,6 +62,27 @@ def test_q_or_a_closed_window_ends_the_stream(monkeypatch: pytest.MonkeyPatch, k
         for frame in FRAMES[:3]:
             window.write(frame, [])
         assert window.done
+
+
+def lines_shown(monkeypatch: pytest.MonkeyPatch, keys: str, seconds: float) -> list[str]:
+    """Return the line on each picture, where time passes by so much whenever it is asked for."""
+    lines: list[str] = []
+    monkeypatch.setattr(window_module, "draw_status", lambda image, line: lines.append(line))
+    FakeScreen(monkeypatch, keys)
+    times = count(0.0, seconds)
+    window = WindowSink(status=lambda: "status", clock=lambda: next(times))
+    write_all(window, [], count=len(keys))
+    return ["status" if line == "status" else "keys" for line in lines]
+
+
+def test_the_keys_are_shown_for_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "q quit" in window_module.KEYS
+    assert lines_shown(monkeypatch, "......", 2.0) == ["keys"] * 2 + ["status"] * 4
+
+
+def test_h_shows_the_keys_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = lines_shown(monkeypatch, "..h..", 3.0)
+    assert shown == ["keys", "status", "status", "keys", "status", "status"]
 
 
 def test_space_pauses_until_the_next_space(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from faceattr.streaming import sources as module
 from faceattr.streaming.sinks import VideoSink
 from faceattr.streaming.sources import (
     LiveSource,
+    Paced,
     Pictures,
     VideoFile,
     open_capture,
@@ -626,3 +627,60 @@ def test_the_files_of_a_playlist_are_inputs(tmp_path: Path) -> None:
 def test_a_number_that_no_camera_has_is_refused(number: int) -> None:
     with pytest.raises(SourceError, match="not the number of a camera"):
         open_source(number)
+
+
+class WorkingTime:
+    """A time that passes only where somebody waits or works."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def play_paced(num_frames: int, work: Sequence[float]) -> tuple[list[int], list[float], Paced]:
+    """Return which of 10 frames per second are shown, and when, to a reader that works so long."""
+    clock = WorkingTime()
+    images = [Frame(gray(1), index, index / 10) for index in range(num_frames)]
+    source = Paced(Pictures(images, fps=10), clock=clock, sleep=clock.wait)
+    shown, times = [], []
+    for frame, seconds in zip(source, [*work, *[0.0] * num_frames], strict=False):
+        shown.append(frame.index)
+        times.append(clock.now - 100)
+        clock.wait(seconds)
+    return shown, times, source
+
+
+def test_a_paced_video_waits_for_the_time_of_each_frame() -> None:
+    shown, times, source = play_paced(5, [0.01, 0.07])
+    assert shown == list(range(5))
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert (source.live, source.fps, source.num_frames, source.num_dropped) == (True, 10, 5, 0)
+
+
+def test_a_paced_video_leaves_out_what_comes_late() -> None:
+    shown, times, source = play_paced(10, [0.35])
+    assert shown == [0, 3, 4, 5, 6, 7, 8, 9]
+    assert times == pytest.approx([0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    assert source.num_dropped == 2
+
+
+def test_a_paced_video_goes_on_after_a_pause() -> None:
+    shown, times, source = play_paced(5, [0.05, 60.0])
+    assert shown == list(range(5))
+    assert times == pytest.approx([0, 0.1, 60.1, 60.2, 60.3])
+    assert source.num_dropped == 0
+
+
+def test_pictures_may_be_rgb_arrays() -> None:
+    blue = np.full((4, 4, 3), (200, 0, 0), np.uint8)
+    rgb = np.ascontiguousarray(blue[..., ::-1])
+    given: list[Any] = [rgb, Frame(blue, 1, 0.5)]  # the image of a frame is BGR
+    for frame in open_source(given, color="rgb"):
+        assert np.array_equal(frame.image, blue)
+    with pytest.raises(OptionError, match="color is 'hsv'"):
+        list(open_source([rgb], color="hsv"))  # type: ignore[arg-type]

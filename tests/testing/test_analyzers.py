@@ -368,3 +368,14 @@ def test_a_test_for_pytest_has_a_case_for_each_rule() -> None:
     with pytest.raises(PluginError, match="gave an estimate in 'levels'; it declares 'px'"):
         broken("reads_each_face")
     broken("declares_what_it_reads")
+
+
+def test_a_message_about_two_results_has_the_digits_that_differ() -> None:
+    steps = itertools.count()
+    drifting = reading(
+        lambda crops: [Estimate(1 + next(steps) * 1e-9, "levels") for _ in range(len(crops))]
+    )
+    with pytest.raises(
+        PluginError, match=r"differently: Estimate\(1\.0000\d+, 'levels', None\), th"
+    ):
+        check_analyzer(drifting)

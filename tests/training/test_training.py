@@ -18,7 +18,7 @@ from faceattr.forms import Labels, Unit
 from faceattr.networks.formats import trained
 from faceattr.testing import check_analyzer
 from faceattr.training import training as module
-from faceattr.training.training import Training, wilson_interval
+from faceattr.training.training import Training
 from faceattr.types import BGRImage
 
 
@@ -246,9 +246,3 @@ def test_a_full_disk_leaves_the_earlier_file(trained_once: Training, tmp_path: P
 def trained_once(labelled: LabelledSet) -> Training:
     """A training of masks."""
     return faceattr.train(labelled, "mask", trunk="emotion", mirror=False)
-
-
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    low, high = wilson_interval(0.8, 100)
-    assert (low, high) == (pytest.approx(0.7112, abs=1e-4), pytest.approx(0.8666, abs=1e-4))
-    assert wilson_interval(1.0, 10) == (pytest.approx(0.7225, abs=1e-4), pytest.approx(1))

@@ -104,7 +104,7 @@ def test_the_published_file_can_be_brought_by_hand(home: Path) -> None:
 
 
 def test_another_file_is_not_taken_without_trust(home: Path) -> None:
-    with pytest.raises(WeightsError, match="trust it explicitly"):
+    with pytest.raises(WeightsError, match="add --trust, in Python trust=True"):
         import_file(put(home / "other.h5", OTHER), published())
     assert clear(published()) == []
 

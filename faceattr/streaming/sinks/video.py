@@ -25,6 +25,7 @@ from faceattr.streaming.sinks.containers import (
     Mpeg4Encoder,
     Packet,
 )
+from faceattr.streaming.sinks.ffmpeg import H264Video, Sound, find_ffmpeg
 from faceattr.types import BGRImage, Face, Frame
 
 USUAL_FPS = 60.0  # more than that is measured: browsers' recordings claim 1000
@@ -44,11 +45,20 @@ class VideoSink(Sink):
     the first are stretched to it. The file can be read at any moment, also after the process was
     killed.
 
+    The video is H.264 if an ffmpeg that encodes it is found, on the PATH or from
+    ``pip install 'faceattr[h264]'``; otherwise it is MPEG-4 Part 2, without sound, which browsers
+    do not play. AVI files hold JPEGs.
+
     Args:
         path: File to write; ``.mp4``, ``.mov``, ``.mkv`` or ``.avi``.
         fps: Frames per second of the video; above 60, at most what the timestamps show.
+        sound: Path or address of the video that the frames come from, to copy its sound, trimmed
+            to the frames, into an H.264 video. It is left out where timestamps jump.
         drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run; by default, one that replaces a file of that name.
+
+    Attributes:
+        codec: ``"H.264"``, ``"MPEG-4"`` or ``"JPEG"``.
 
     Raises:
         OptionError: ``fps`` is not above 0.
@@ -60,6 +70,7 @@ class VideoSink(Sink):
         path: str | os.PathLike[str],
         *,
         fps: float = FPS,
+        sound: str | os.PathLike[str] | None = None,
         drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
     ) -> None:
@@ -70,9 +81,14 @@ class VideoSink(Sink):
         self._output = (outputs or Outputs(overwrite=True)).file(path)
         self.paths = (self._output.path,)
         self._fps = float(fps)
+        self._sound = None if sound is None else os.fspath(sound)
+        is_avi = CONTAINERS[self._output.path.suffix.lower()] is Avi
+        self._ffmpeg = None if is_avi or self._output.is_special else find_ffmpeg()
+        self.codec = "JPEG" if is_avi else "H.264" if self._ffmpeg else "MPEG-4"
         self._painter = FramePainter(drawing)
         self._waiting: list[tuple[float, BGRImage]] | None = [] if fps > USUAL_FPS else None
-        self._video: _Video | None = None
+        self._video: _Video | H264Video | None = None
+        self._size = 2, 2  # width and height in pixels, those of the first frame made even
         self._start = 0.0  # timestamp of the first frame, moved by the jumps since
         self._last: float | None = None  # timestamp
         self._num_frames = 0
@@ -97,8 +113,11 @@ class VideoSink(Sink):
     def close(self) -> None:
         """See the base class."""
         self._add_waiting()
-        if self._video is not None:
-            self._video.close()
+        video, self._video = self._video, None
+        if isinstance(video, H264Video):
+            video.close(None if self._sound is None else Sound(self._sound, self._start))
+        elif video is not None:
+            video.close()
 
     def _hold_less(self, frame: Frame, step: float) -> None:
         """Cut a jump of timestamps short, which would fill the disk, or end the video."""
@@ -109,9 +128,11 @@ class VideoSink(Sink):
         self._start += step - held
         if not self._has_warned:
             self._has_warned = True
+            without = ", and has no sound" if self._sound else ""
+            self._sound = None  # it would not fit
             logger.warning(
-                "timestamps jump by %g s at frame %d; %s is cut short there, and at later jumps",
-                *(step, frame.index, self._output.path),
+                "timestamps jump by %g s at frame %d; %s is cut short there, and at later jumps%s",
+                *(step, frame.index, self._output.path, without),
             )
 
     def _add_waiting(self) -> None:
@@ -131,10 +152,19 @@ class VideoSink(Sink):
             return
         picture = self._painter.draw(image, faces)
         if self._video is None:
-            self._video = _Video(self._output, picture, self._fps)
+            height, width = picture.shape[:2]
+            self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)  # codecs take even sizes
+            self._video = self._open()
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
         for _ in range(num_due - self._num_frames):
             self._video.add(picture)
         self._num_frames = num_due
+
+    def _open(self) -> _Video | H264Video:
+        if self._ffmpeg:
+            return H264Video(self._ffmpeg, self._output, self._size, self._fps)
+        return _Video(self._output, self._size, self._fps)
 
 
 class _Video:
@@ -142,13 +172,12 @@ class _Video:
 
     Args:
         output: File to write.
-        first: A picture of the size of the video.
+        size: Width and height in pixels, both even.
         fps: Frames per second.
     """
 
-    def __init__(self, output: OutputFile, first: BGRImage, fps: float) -> None:
-        height, width = first.shape[:2]
-        self._size = max(2, width // 2 * 2), max(2, height // 2 * 2)  # MPEG-4 has even sizes
+    def __init__(self, output: OutputFile, size: tuple[int, int], fps: float) -> None:
+        self._size = size
         self._output = output
         self._fps = fps
         self._kind = CONTAINERS[output.path.suffix.lower()]
@@ -159,8 +188,6 @@ class _Video:
         self._is_whole = True  # no write was cut short, by Ctrl-C or a full disk
 
     def add(self, picture: BGRImage) -> None:
-        if (picture.shape[1], picture.shape[0]) != self._size:
-            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
         self._write(self._encoder.encode(picture))
 
     def close(self) -> None:

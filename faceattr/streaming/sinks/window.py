@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,12 +25,16 @@ WINDOW_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
 WINDOW_SIDE = 960  # pixels, the longer side at first
 OPEN_A_WINDOW = "import cv2; cv2.namedWindow('faceattr')"
 TIMEOUT = 30.0  # seconds
+KEYS = "q quit · space pause · s save · h help"
+KEYS_SECONDS = 5.0  # for which they are shown
 
 logger = logging.getLogger(__name__)
 
 
 class WindowSink(Sink):
-    """Shows the faces in a window: q quits, space pauses, s saves the image.
+    """Shows the faces in a window: q quits, space pauses, s saves the image, h shows the keys.
+
+    The keys are shown in the first seconds too.
 
     Args:
         title: Title of the window.
@@ -37,6 +42,7 @@ class WindowSink(Sink):
         status: Gives a line to write over the image.
         drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run.
+        clock: Gives the time in seconds.
 
     Raises:
         SinkError: There is no display, or an OpenCV without windows.
@@ -50,12 +56,15 @@ class WindowSink(Sink):
         status: Callable[[], str] = str,
         drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _require_display()
         self._title = title
         self._snapshots = Path(snapshots)
         self._outputs = outputs or Outputs()
         self._status = status
+        self._clock = clock
+        self._keys_until = 0.0  # by the clock
         self._painter = FramePainter(drawing)
         self._is_open = False
 
@@ -63,11 +72,14 @@ class WindowSink(Sink):
         """See the base class."""
         picture = self._painter.draw(frame.image, faces)
         self._open(picture)
-        cv2.imshow(self._title, draw_status(picture, self._status()))
+        self._show(picture)
         paused = False
         while not self.done:
             key = cv2.waitKey(50 if paused else 1) & 0xFF
             paused ^= key == ord(" ")
+            if key == ord("h"):
+                self._keys_until = self._clock() + KEYS_SECONDS
+                self._show(picture)
             if key == ord("s"):
                 self._save(picture, frame.index)
             closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
@@ -87,6 +99,11 @@ class WindowSink(Sink):
             cv2.namedWindow(self._title, WINDOW_FLAGS)
             cv2.resizeWindow(self._title, round(width * scale), round(height * scale))
             self._is_open = True
+            self._keys_until = self._clock() + KEYS_SECONDS
+
+    def _show(self, picture: BGRImage) -> None:
+        line = KEYS if self._clock() < self._keys_until else self._status()
+        cv2.imshow(self._title, draw_status(picture, line))
 
     def _save(self, picture: BGRImage, index: int) -> None:
         try:
