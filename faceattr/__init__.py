@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from faceattr import opencv as _opencv  # noqa: F401  # first, as other modules import cv2
 from faceattr.alignment import CropSpec, crop_faces
 from faceattr.analyzers.base import Analyzer, HeadAnalyzer, Reader
-from faceattr.analyzers.trained import trained_analyzer
 from faceattr.api import (
     analyze,
     analyze_each,
@@ -70,6 +69,7 @@ from faceattr.types import (
 from faceattr.weights import Weights
 
 if TYPE_CHECKING:
+    from faceattr.analyzers.trained import trained_analyzer
     from faceattr.streaming.analysis import LiveAnalysis, play
     from faceattr.streaming.sinks import (
         CallbackSink,
@@ -96,6 +96,8 @@ _STREAMING = {  # SciPy and others take a moment, for streams only
     "sources": ("LiveSource", "Pictures", "Source", "VideoFile", "open_source"),
     "statistics": ("TrackTable",),
 }
+
+_TRAINING = {"Training": "training.training", "trained_analyzer": "analyzers.trained"}
 
 __all__ = [
     "API_VERSION",
@@ -192,8 +194,8 @@ if not TYPE_CHECKING:  # for mypy, every name would exist
         """Import what only streams and training need when it is asked for."""
         from importlib import import_module
 
-        if name == "Training":
-            return import_module("faceattr.training.training").Training
+        if name in _TRAINING:
+            return getattr(import_module(f"faceattr.{_TRAINING[name]}"), name)
         for module, names in _STREAMING.items():
             if name in names:
                 return getattr(import_module(f"faceattr.streaming.{module}"), name)

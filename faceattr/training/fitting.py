@@ -235,16 +235,31 @@ class _Fold:
         held_out: NDArray[np.bool_],
     ) -> None:
         center, scale = _standards(samples.fitted[fitted])
+        features = (samples.fitted[fitted] - center) / scale
+        basis = _basis(features)
         self.held_out = held_out
-        self._features = (samples.fitted[fitted] - center) / scale
+        self._features = features @ basis
         self._targets = targets[fitted]
-        self._read = (samples.read[held_out] - center) / scale
+        self._read = (samples.read[held_out] - center) / scale @ basis
         self._weights: Weights | None = None
 
     def answers(self, fit: Fit, penalty: float) -> Floats:
         """Return the answers to the pictures that are held out."""
         self._weights = fit(self._features, self._targets, penalty, self._weights)
         return self._read @ self._weights[:-1] + self._weights[-1]
+
+
+def _basis(features: Floats) -> Floats:
+    """Return (D, K) orthonormal directions, K = min(N, D), that hold all (N, D) features.
+
+    A fit whose penalty is the same in all directions has its weights among them, so with few
+    pictures there are only few weights to find.
+    """
+    count, width = features.shape
+    if count >= width:
+        return np.eye(width)
+    directions: Floats = np.linalg.svd(features, full_matrices=False)[2]
+    return directions.T
 
 
 def _prepare(samples: Samples, targets: NDArray[np.generic]) -> list[_Fold]:

@@ -106,3 +106,16 @@ def test_a_constant_feature_does_no_harm() -> None:
     features[:, 0] = 7
     head = fitting.fit_head(features, classes, fitting.fit_classes(3), penalty=1.0)
     assert np.isfinite(head.kernel).all()
+
+
+def test_few_pictures_give_the_same_answers_in_fewer_directions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    features, classes = rng.normal(size=(30, 50)), np.arange(30) % 2
+    given = samples(features, classes), classes, fitting.fit_classes(2), fitting.class_loss
+    few = fitting.validate(*given, penalty=10.0)
+    monkeypatch.setattr(fitting, "_basis", lambda rows: np.eye(rows.shape[1]))
+    np.testing.assert_allclose(
+        few.answers, fitting.validate(*given, penalty=10.0).answers, atol=0.01
+    )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,8 @@ from faceattr.testing import check_analyzer
 from faceattr.training import training as module
 from faceattr.training.training import Training
 from faceattr.types import BGRImage
+
+QUICK: dict[str, Any] = {"trunk": "emotion", "mirror": False}  # instead of trying what is best
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def test_a_folder_becomes_an_analyzer(masks: Path, tmp_path: Path, face: BGRImag
 
 
 def test_the_same_pictures_give_the_same_file(labelled: LabelledSet) -> None:
-    one, other = (faceattr.train(labelled, "mask").head for _ in range(2))
+    one, other = (faceattr.train(labelled, "mask", **QUICK).head for _ in range(2))
     assert trained.save(one) == trained.save(other)
 
 
@@ -82,7 +85,7 @@ def test_numbers_are_learned_with_their_deviation(face: BGRImage) -> None:
 def test_a_wrong_label_is_found_and_shown(labelled: LabelledSet) -> None:
     truth = list(labelled.ground_truth["truth"])
     truth[6] = "masked"
-    training = faceattr.train(replace(labelled, ground_truth={"truth": truth}), "mask")
+    training = faceattr.train(replace(labelled, ground_truth={"truth": truth}), "mask", **QUICK)
     (doubt,) = training.doubts
     assert (doubt.row, doubt.given, doubt.likely) == (6, "masked", "bare")
 
@@ -90,7 +93,7 @@ def test_a_wrong_label_is_found_and_shown(labelled: LabelledSet) -> None:
 def test_a_picture_under_two_labels_is_left_out(masks: Path) -> None:
     shutil.copy(masks / "bare" / "0.png", masks / "masked" / "copy.png")
     shutil.copy(masks / "bare" / "1.png", masks / "bare" / "again.png")
-    training = faceattr.train(masks, "mask", crops=True)
+    training = faceattr.train(masks, "mask", crops=True, **QUICK)
     reason = "the same picture is there as bare and as masked"
     left_out = {Path(name).name: why for name, why in training.left_out.items()}
     assert left_out.pop("0.png") == left_out.pop("copy.png") == reason
@@ -115,7 +118,7 @@ def test_broken_pictures_and_those_without_a_face_are_left_out(
             cv2.imwrite(str(folder / label / f"{index}.png"), noisy)
     (folder / "plain" / "broken.png").write_bytes(b"not a picture")
     cv2.imwrite(str(folder / "plain" / "empty.png"), np.zeros((64, 64, 3), np.uint8))
-    training = faceattr.train(folder, "tint")
+    training = faceattr.train(folder, "tint", **QUICK)
     left_out = {Path(name).name: why for name, why in training.left_out.items()}
     assert left_out["empty.png"] == "no face was found"
     assert "broken.png" in left_out["broken.png"]
@@ -132,7 +135,7 @@ def test_groups_are_never_on_both_sides(
     monkeypatch.setattr(
         module, "assign_folds", lambda classes, own: seen.append(own) or original(classes, own)
     )
-    faceattr.train(data, "mask", group="person")
+    faceattr.train(data, "mask", group="person", **QUICK)
     assert seen == [people]
     with pytest.raises(OptionError, match="unknown group 'persn'; did you mean 'person'"):
         faceattr.train(data, "mask", group="persn")
@@ -147,7 +150,7 @@ def test_a_level_of_folders_is_a_group(masks: Path) -> None:
         for index in range(12):
             folder = masks / label / f"p{index % 3}"
             (masks / label / f"{index}.png").rename(folder / f"{index}.png")
-    training = faceattr.train(masks, "mask", crops=True, group=2)
+    training = faceattr.train(masks, "mask", crops=True, group=2, **QUICK)
     assert training.counts == {"bare": 12, "masked": 12}
     with pytest.raises(OptionError, match="does not lie 3 folders deep"):
         faceattr.train(masks, "mask", crops=True, group="3")
@@ -161,9 +164,9 @@ def test_equal_priors_lift_rare_labels(labelled: LabelledSet) -> None:
         {"truth": [labelled.ground_truth["truth"][row] for row in rows]},
         are_crops=True,
     )
-    plain = faceattr.train(rare, "mask").head
-    equal = faceattr.train(rare, "mask", priors="equal").head
-    given = faceattr.train(rare, "mask", priors="bare=1,masked=1").head
+    plain = faceattr.train(rare, "mask", **QUICK).head
+    equal = faceattr.train(rare, "mask", priors="equal", **QUICK).head
+    given = faceattr.train(rare, "mask", priors="bare=1,masked=1", **QUICK).head
     lifted = np.diff(equal.bias) - np.diff(plain.bias)
     np.testing.assert_allclose(lifted, np.log(20 / 12), rtol=1e-4)
     np.testing.assert_allclose(given.bias, equal.bias, rtol=1e-6)
@@ -217,7 +220,7 @@ def test_wrong_options_are_named(labelled: LabelledSet) -> None:
 
 def test_what_shows_nothing_is_said_to(labelled: LabelledSet) -> None:
     chance = np.random.default_rng(3).permutation(["a", "b"] * 20).tolist()
-    training = faceattr.train(replace(labelled, ground_truth={"truth": chance}), "luck")
+    training = faceattr.train(replace(labelled, ground_truth={"truth": chance}), "luck", **QUICK)
     assert any("not clearly better than" in warning for warning in training.warnings)
 
 
@@ -227,7 +230,7 @@ def test_a_file_is_not_replaced_unless_told_to(labelled: LabelledSet, tmp_path: 
     with pytest.raises(SinkError, match="exists already"):
         faceattr.train(labelled, "mask", to=to)
     assert to.read_bytes() == b"mine"
-    faceattr.train(labelled, "mask", to=to, overwrite=True)
+    faceattr.train(labelled, "mask", to=to, overwrite=True, **QUICK)
     assert trained.load(to).attribute == "mask"
 
 
@@ -245,4 +248,4 @@ def test_a_full_disk_leaves_the_earlier_file(trained_once: Training, tmp_path: P
 @pytest.fixture
 def trained_once(labelled: LabelledSet) -> Training:
     """A training of masks."""
-    return faceattr.train(labelled, "mask", trunk="emotion", mirror=False)
+    return faceattr.train(labelled, "mask", **QUICK)
