@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,11 +26,10 @@ NUM_FRAMES, FPS = 36, 12
 def main(to: str, photo: str | None = None) -> None:
     """Analyze the frames as a stream, and save them as one moving picture."""
     if photo is None:
-        from skimage import data
+        import skimage
 
-        image = faceattr.load_image(data.astronaut(), color="rgb")
-    else:
-        image = faceattr.load_image(photo)
+        photo = str(Path(skimage.__file__).parent / "data" / "astronaut.png")
+    image = faceattr.load_image(photo)
     painter = faceattr.FramePainter()
     pictures = []
     for frame, faces in faceattr.stream(camera(image), actions="emotion,age,gender"):

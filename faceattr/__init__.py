@@ -24,6 +24,7 @@ from faceattr.api import (
     report,
     stream,
     train,
+    verify,
 )
 from faceattr.detectors.base import Detector, Finder, Search
 from faceattr.drawing import FramePainter, draw_faces
@@ -32,6 +33,7 @@ from faceattr.errors import (
     DuplicateNameError,
     EngineError,
     FaceattrError,
+    GalleryError,
     ImageError,
     MissingDependencyError,
     NoFaceError,
@@ -49,6 +51,8 @@ from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
 from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
+from faceattr.recognition.gallery import Candidate, Gallery
+from faceattr.recognition.verification import Match
 from faceattr.registry import API_VERSION
 from faceattr.results import ImageResult, show
 from faceattr.types import (
@@ -64,6 +68,7 @@ from faceattr.types import (
     Face,
     Features,
     Frame,
+    Identification,
     Trunk,
 )
 from faceattr.weights import Weights
@@ -105,6 +110,7 @@ __all__ = [
     "Attribute",
     "BGRImage",
     "CallbackSink",
+    "Candidate",
     "Classification",
     "CropBatch",
     "CropGeometry",
@@ -125,13 +131,17 @@ __all__ = [
     "Finder",
     "Frame",
     "FramePainter",
+    "Gallery",
+    "GalleryError",
     "HeadAnalyzer",
+    "Identification",
     "ImageError",
     "ImageResult",
     "JsonLinesSink",
     "Labels",
     "LiveAnalysis",
     "LiveSource",
+    "Match",
     "MissingDependencyError",
     "NoFaceError",
     "OptionError",
@@ -185,6 +195,7 @@ __all__ = [
     "to_supervision",
     "train",
     "trained_analyzer",
+    "verify",
 ]
 
 

@@ -55,6 +55,10 @@ class WeightsError(FaceattrError, OSError):
     """Weights are missing, damaged or do not fit their network."""
 
 
+class GalleryError(FaceattrError, OSError):
+    """A gallery of people cannot be read or written, or has nobody of that name."""
+
+
 class EngineError(FaceattrError, RuntimeError):
     """An engine cannot compile or run a network."""
 

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from faceattr.arguments import explained
 from faceattr.errors import OptionError
-from faceattr.types import TOLERANCE, Attribute, Classification, Descriptor, Estimate
+from faceattr.types import (
+    TOLERANCE,
+    Attribute,
+    Classification,
+    Descriptor,
+    Estimate,
+    Identification,
+)
 
 NUMBERS = (float, int, np.floating, np.integer)
 
@@ -133,12 +140,15 @@ class Vector:
 
     Attributes:
         size: Number of dimensions.
+        private: Whether tables leave it out, as people can be found again by it; the descriptors
+            must say the same.
 
     Raises:
         OptionError: The size is not a positive integer.
     """
 
     size: int
+    private: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 1:
@@ -146,7 +156,7 @@ class Vector:
 
     def columns(self, name: str) -> tuple[str, ...]:
         """Return the columns that an attribute of that name takes in a table."""
-        return tuple(f"{name}_{index}" for index in range(self.size))
+        return () if self.private else tuple(f"{name}_{index}" for index in range(self.size))
 
     def problem(self, attribute: object) -> str | None:
         """Return what is wrong with an analyzer's result, or None."""
@@ -155,6 +165,8 @@ class Vector:
         vector = attribute.vector
         if not (isinstance(vector, np.ndarray) and np.issubdtype(vector.dtype, np.floating)):
             return f"the vector {vector!r:.100}; it must be a NumPy array of floats"
+        if attribute.private != self.private:
+            return f"a Descriptor with private={attribute.private}; it declares {self.private}"
         if vector.shape != (self.size,):
             return f"a vector of shape {vector.shape}; it declares ({self.size},)"
         if not abs(float(np.linalg.norm(vector)) - 1) <= TOLERANCE:
@@ -165,8 +177,26 @@ class Vector:
         return f"a vector of {self.size}"
 
 
-Output: TypeAlias = Labels | Unit | Vector
-"""What an analyzer declares that it gives for each face."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who a face is, among the people of a gallery: what a private descriptor is turned into."""
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Return the columns that an attribute of that name takes in a table."""
+        return name, f"{name}_confidence", f"{name}_score"
+
+    def problem(self, attribute: object) -> str | None:
+        """Return what is wrong with a result, or None."""
+        if not isinstance(attribute, Identification):
+            return f"{attribute!r:.100} instead of an Identification"
+        return None
+
+    def __str__(self) -> str:
+        return "names of a gallery"
+
+
+Output: TypeAlias = Labels | Unit | Vector | Names
+"""What an analyzer declares that it gives for each face; never `Names`, which a gallery gives."""
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -189,6 +219,12 @@ def to_cells(attribute: Attribute, name: str, *, uncertain: bool = False) -> dic
         name: Name of the attribute.
         uncertain: Leave the cell of the label empty.
     """
+    if isinstance(attribute, Identification):
+        return {
+            name: None if uncertain else attribute.label,
+            f"{name}_confidence": round(float(attribute.confidence), 4),
+            f"{name}_score": round(float(attribute.score), 3),
+        }
     if isinstance(attribute, Classification):
         return {
             name: None if uncertain else attribute.label,
@@ -201,4 +237,6 @@ def to_cells(attribute: Attribute, name: str, *, uncertain: bool = False) -> dic
     if isinstance(attribute, Estimate):
         std = None if attribute.std is None else round(float(attribute.std), 2)
         return {name: round(float(attribute.value), 2), f"{name}_std": std}
+    if attribute.private:
+        return {}
     return {f"{name}_{index}": float(value) for index, value in enumerate(attribute.vector)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_args
@@ -15,6 +16,7 @@ from faceattr.labels import Groups, LabelChoice, to_groups
 if TYPE_CHECKING:
     from faceattr.analyzers.base import Analyzer
     from faceattr.detectors.base import Detector
+    from faceattr.recognition.gallery import Gallery
 
 Actions: TypeAlias = "str | Analyzer | Iterable[str | Analyzer]"
 """Analyzers: one, several, or names with commas between them as in ``"emotion,age"``."""
@@ -171,6 +173,7 @@ class PipelineKeywords(SearchKeywords, total=False):
     min_confidence: float
     features: bool
     color: ChannelOrder
+    gallery: Gallery | str | os.PathLike[str] | None
 
 
 @explained
@@ -194,6 +197,8 @@ class PipelineOptions(SearchOptions):
         features: Whether faces carry the features of the trunks that ran (`Face.features`).
         color: Order of the channels of images that are given as arrays, ``"bgr"`` or ``"rgb"``.
             Files, bytes and PIL images state their own, and what is returned is always BGR.
+        gallery: People whom the action ``"identity"`` names, instead of giving descriptors: a
+            `Gallery`, or the path of its file or folder, except for `Pipeline` and `LiveAnalysis`.
 
     Raises:
         OptionError: A value is out of range or of a wrong type.
@@ -245,6 +250,14 @@ class PipelineOptions(SearchOptions):
     )
     features: bool = False
     color: ChannelOrder = "bgr"
+    gallery: Gallery | str | os.PathLike[str] | None = option(
+        None,
+        "Name faces by this gallery of people, a folder with a folder per person or a file; needs "
+        "--actions identity.",
+        "basic",
+        metavar="PATH",
+        shown_default="none",
+    )
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
@@ -261,6 +274,12 @@ class PipelineOptions(SearchOptions):
         _check_number("min_confidence", self.min_confidence, low=0, high=1)
         _set(self, "features", bool(self.features))
         _check_word("color", self.color, get_args(ChannelOrder))
+        if not (
+            self.gallery is None
+            or isinstance(self.gallery, str | os.PathLike)
+            or callable(getattr(self.gallery, "identify", None))
+        ):
+            raise OptionError(f"gallery is {self.gallery!r:.100}; give a Gallery or its path")
 
     @property
     def groups(self) -> Groups:

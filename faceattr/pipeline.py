@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 from faceattr.alignment import CropSpec, crop_batch, resize_crops
 from faceattr.analyzers import analyzers as registered_analyzers
@@ -24,7 +24,7 @@ from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.detectors.landmarks import LandmarkFinder
 from faceattr.engines import create_engine
 from faceattr.errors import FaceattrError, OptionError
-from faceattr.forms import Labels, Output
+from faceattr.forms import Labels, Names, Output
 from faceattr.images import ImageSource, describe_source, is_single_image, load_image
 from faceattr.labels import check_groups
 from faceattr.options import Actions, PipelineOptions, SearchOptions
@@ -35,6 +35,7 @@ from faceattr.types import (
     BGRImage,
     Classification,
     CropBatch,
+    Descriptor,
     Detection,
     Face,
     Features,
@@ -44,10 +45,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from faceattr.options import PipelineKeywords
+    from faceattr.recognition.gallery import Gallery
 
 logger = logging.getLogger(__name__)
 
 BATCH_IMAGES, BATCH_PIXELS = 16, 8_000_000  # most images, and pixels, that make one batch
+IDENTITY = "identity"  # the attribute that a gallery names
 CROP_PIXELS = 4 * 224**2  # in one batch of crops; larger batches only take more memory
 
 
@@ -102,7 +105,10 @@ class Pipeline:
             },
         )
         self.threshold = resolve_search(self._detector, options.search).threshold or 0.0
+        self._gallery = _check_gallery(options.gallery, self._analyzers)
         self.outputs = outputs_of(self._analyzers, options.groups)
+        if self._gallery is not None:
+            self.outputs[IDENTITY] = Names()
         self.columns = columns_of(self.outputs)
         self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
@@ -164,7 +170,7 @@ class Pipeline:
         readings = self._read(
             self._load().analyzers, len(crops), lambda spec: resize_crops(crops, spec)
         )
-        return [reading.attributes for reading in readings]
+        return self.identify([reading.attributes for reading in readings])
 
     @explained
     def read_crops(self, crops: Mapping[CropSpec, CropBatch]) -> list[dict[str, Attribute]]:
@@ -176,7 +182,7 @@ class Pipeline:
         """
         num_faces = len(next(iter(crops.values()), ()))
         readings = self._read(self._load().analyzers, num_faces, crops.__getitem__)
-        return [reading.attributes for reading in readings]
+        return self.identify([reading.attributes for reading in readings])
 
     @property
     def crop_specs(self) -> list[CropSpec]:
@@ -199,6 +205,7 @@ class Pipeline:
             "min_confidence": self.options.min_confidence,
             "features": self.options.features,
             "color": self.options.color,
+            "gallery": None if self._gallery is None else repr(self._gallery),
             "engine": type(self._engine).__name__,
             "precision": self._engine.precision,
         }
@@ -214,6 +221,8 @@ class Pipeline:
         image: ImageSource,
         detections: Sequence[Detection],
         attributes: Collection[str] | None = None,
+        *,
+        identify: bool = True,
     ) -> list[Face]:
         """Return these faces of an image with their attributes, in the same order.
 
@@ -221,6 +230,7 @@ class Pipeline:
             image: As in `load_image`.
             detections: The faces.
             attributes: Names of the attributes to read; None for all.
+            identify: Name faces by the gallery, if there is one, rather than give descriptors.
 
         Raises:
             ImageError: The image cannot be read.
@@ -229,7 +239,24 @@ class Pipeline:
         loaded = self._load()
         pixels = self._read_image(image)
         complete = loaded.landmarks.complete(pixels, detections)
-        return self._read_faces(loaded, [pixels], [complete], attributes)[0]
+        return self._read_faces(loaded, [pixels], [complete], attributes, identify=identify)[0]
+
+    @explained
+    def identify(self, attributes: Sequence[dict[str, Attribute]]) -> list[dict[str, Attribute]]:
+        """Return the attributes of faces with names from the gallery instead of descriptors.
+
+        Args:
+            attributes: Those of each face; without a gallery they are returned as they are.
+        """
+        read = [own.get(IDENTITY) for own in attributes]
+        descriptors = [one for one in read if isinstance(one, Descriptor)]
+        if self._gallery is None or not descriptors:
+            return list(attributes)
+        found = iter(self._gallery.identify(descriptors))
+        return [
+            {**own, IDENTITY: next(found)} if isinstance(one, Descriptor) else own
+            for own, one in zip(attributes, read, strict=True)
+        ]
 
     @overload
     def analyze_many(
@@ -356,14 +383,18 @@ class Pipeline:
         images: Sequence[BGRImage],
         found: Sequence[Sequence[Detection]],
         attributes: Collection[str] | None = None,
+        *,
+        identify: bool = True,
     ) -> list[list[Face]]:
         """Return the faces of each image with their attributes."""
         asked = [
             one for one in loaded.analyzers if attributes is None or one.attribute in attributes
         ]
-        readings = iter(
-            self._read(asked, sum(map(len, found)), lambda spec: crop_batch(images, found, spec))
-        )
+        read = self._read(asked, sum(map(len, found)), lambda spec: crop_batch(images, found, spec))
+        if identify:
+            named = self.identify([reading.attributes for reading in read])
+            read = [one._replace(attributes=own) for one, own in zip(read, named, strict=True)]
+        readings = iter(read)
         return [
             [self._to_face(detection, next(readings)) for detection in detections]
             for detections in found
@@ -427,6 +458,23 @@ class Pipeline:
         name = _name_of(self.options.detector)
         state = "loaded" if self._loaded else "not loaded"
         return f"<Pipeline {actions} detector={name!r} {self._engine!r} {state}>"
+
+
+def _check_gallery(gallery: object, analyzers: Sequence[Analyzer]) -> Gallery | None:
+    """Return the gallery, if it can name what the analyzers read.
+
+    Raises:
+        OptionError: It is something else, or no analyzer reads the identity.
+    """
+    if gallery is None:
+        return None
+    if not hasattr(gallery, "identify"):
+        raise OptionError(
+            f"gallery is {gallery!r:.100}; give a Gallery here: Gallery.open({gallery!r:.100})"
+        )
+    if IDENTITY not in [analyzer.attribute for analyzer in analyzers]:
+        raise OptionError("a gallery names what the action 'identity' reads; add that action")
+    return cast("Gallery", gallery)
 
 
 class _Loaded(NamedTuple):

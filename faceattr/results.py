@@ -24,7 +24,7 @@ import numpy as np
 from faceattr.arguments import explained
 from faceattr.drawing import annotate, draw_faces
 from faceattr.errors import FaceattrError, SinkError
-from faceattr.forms import Labels, Output, Unit, Vector, to_cells
+from faceattr.forms import Labels, Names, Output, Unit, Vector, to_cells
 from faceattr.images import ChannelOrder, ImageSource, describe_source, load_image, printable
 from faceattr.notebook import to_picture
 from faceattr.options import DrawOptions
@@ -707,8 +707,10 @@ def _columns_in_json(face: Mapping[str, Any]) -> set[str]:
         form: Output
         if "scores" in attribute:
             form = Labels(attribute["scores"])
+        elif "candidates" in attribute:
+            form = Names()
         elif "vector" in attribute:
-            form = Vector(len(attribute["vector"]))
+            form = Vector(len(attribute["vector"]), private=attribute.get("private", False))
         else:
             form = Unit(attribute["unit"])
         columns.update(form.columns(name))

@@ -314,6 +314,30 @@ class Classification:
         return f"{self.label} {self.confidence:.0%}"
 
 
+UNKNOWN = "unknown"  # who a face is that nobody in a gallery has
+
+
+@dataclass(frozen=True, slots=True)
+class Identification(Classification):
+    """Who a face is, among the people of a gallery.
+
+    Attributes:
+        scores: Probability of the likeliest people, and of ``"unknown"``.
+        score: Normalized score of the likeliest person; that of two different people is about 0.
+    """
+
+    score: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return label, confidence, score and candidates in JSON's own types."""
+        return {
+            "label": self.label,
+            "confidence": float(self.confidence),
+            "score": _significant(self.score),
+            "candidates": {label: float(score) for label, score in self.scores.items()},
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A number with a unit.
@@ -353,13 +377,15 @@ class Descriptor:
 
     Attributes:
         vector: (D,) float32 of length 1.
+        private: Whether tables leave it out, as people can be found again by it.
     """
 
     vector: NDArray[np.float32] = field(repr=False)
+    private: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the vector in JSON's own types, each float32 in the fewest digits it needs."""
-        return {"vector": _shortest(self.vector)}
+        return {"vector": _shortest(self.vector), **({"private": True} if self.private else {})}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Descriptor) and np.array_equal(self.vector, other.vector)
@@ -715,23 +741,27 @@ def _to_attribute(value: object, name: str) -> Attribute:
     """Return an attribute from what its own `to_dict` returned."""
     what = f"attribute {name!r}"
     described = _to_mapping(value, what)
-    if "scores" in described:
+    key = "candidates" if "candidates" in described else "scores"
+    if key in described:
         scores = {
             label: _to_probability(score, f"score {label!r} of {what}")
-            for label, score in _to_mapping(described["scores"], f"scores of {what}").items()
+            for label, score in _to_mapping(described[key], f"{key} of {what}").items()
         }
         label = described.get("label")
         if not scores or not (label is None or (isinstance(label, str) and label in scores)):
             raise OptionError(
-                f"{what}: the label {describe_value(label)} is not among the labels of its scores, "
+                f"{what}: the label {describe_value(label)} is not among the labels of its {key}, "
                 f"{describe_value(list(scores))}"
             )
+        if key == "candidates":
+            score = _to_number(_entry(described, "score", what), f"score of {what}")
+            return Identification(scores, score)
         return Classification(scores)
     if "vector" in described:
         vector = _to_array(described["vector"], f"vector of {what}")
         if vector.ndim != 1:
             raise OptionError(f"vector of {what} has {vector.ndim} dimensions; it must have one")
-        return Descriptor(vector)
+        return Descriptor(vector, private=described.get("private") is True)
     unit, std = _entry(described, "unit", what), described.get("std")
     if not isinstance(unit, str):
         raise OptionError(f"unit of {what} is {describe_value(unit)}; it must be text")

@@ -18,6 +18,7 @@ from skimage import data as skimage_data
 from faceattr import Detection, Pipeline, analyze
 from faceattr.cli import run as run_command
 from faceattr.cli.training import train_analyzer
+from faceattr.deepface import DeepFaceWarning
 from faceattr.engines import create_engine
 from faceattr.evaluation.evaluate import evaluate
 from faceattr.evaluation.metrics import wilson_interval
@@ -103,6 +104,55 @@ def test_the_pages_say_how_many_rules_there_are() -> None:
             encoding="utf-8"
         )
         assert len(checks) == {"Thirteen": 13, "Fourteen": 14}[number]
+
+
+def test_the_calls_on_the_page_for_people_from_deepface_work(
+    astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACEATTR_OFFLINE", "1")
+    photo = load_image(astronaut)
+    Path("people/Eileen").mkdir(parents=True)
+    for name in ("photo.jpg", "party.jpg", "people/Eileen/1.jpg"):
+        cv2.imwrite(name, photo)
+    cv2.imwrite("wall.jpg", np.full((60, 80, 3), 90, np.uint8))
+    film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 5, (512, 512))
+    for _ in range(3):
+        film.write(photo)
+    film.release()
+
+    page = (DOCS / "coming-from-deepface.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    source = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    with pytest.warns(DeepFaceWarning, match="the people of db_path"):
+        exec(source, names)
+    assert names["old_emotion"] == names["new_emotion"] == "happy"
+    assert names["old_share"] == pytest.approx(100 * names["new_share"], abs=1)
+    assert names["old_age"] == pytest.approx(names["new_age"].value, abs=4)
+    assert (names["old_gender"], names["new_gender"]) == ("Woman", "woman")
+    assert len(names["many"]) == len(names["lists"]) == 2
+    assert names["crops"][0]["facial_area"]["x"] == pytest.approx(
+        names["detections"][0].bbox[0], abs=9
+    )
+    assert names["nobody"] == []
+    assert names["old_same"] is names["new_same"] is True
+    assert names["distance"] == 0
+    assert names["probability"] > 0.99
+    assert names["old_best"] == str(Path("people", "Eileen", "1.jpg"))
+    assert names["new_best"] == "Eileen"
+    assert len(names["embedding"]) == 128
+    assert Path("held.mp4").stat().st_size > 1000
+
+
+def test_the_page_for_people_from_deepface_quotes_the_measured_times() -> None:
+    page = (DOCS / "coming-from-deepface.md").read_text(encoding="utf-8")
+    measured = (DOCS / "benchmarks.md").read_text(encoding="utf-8").replace("**", "")
+    _, _, table = page.partition("\n## Speed\n")
+    rows = re.findall(r"^\| [a-z0-9].*$", table.partition("\n## ")[0], re.MULTILINE)
+    assert len(rows) == 7
+    for row in rows:
+        for figure in re.findall(r"[\d.,]+ (?:ms|s|MB)\b", row):
+            assert f"| {figure} " in measured, f"{figure} of {row!r} is not on benchmarks.md"
 
 
 def test_the_first_detector_keeps_the_rules(

@@ -68,7 +68,7 @@ def test_the_moving_picture_of_the_readme_can_be_made_again(
     run(monkeypatch, "moving_picture.py", tmp_path / "moving.webp")
     with Image.open(tmp_path / "moving.webp") as moving:
         assert moving.size == (360, 270)
-        assert moving.n_frames == 36  # type: ignore[attr-defined]
+        assert getattr(moving, "n_frames", 1) == 36
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,13 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert (options.threshold, options.max_faces, options.max_frames) == (0.5, 3, 1)
 
 
+def test_a_gallery_is_one_or_a_path() -> None:
+    assert PipelineOptions(gallery="people").gallery == "people"
+    assert PipelineOptions(gallery=Path("people")).gallery == Path("people")
+    with pytest.raises(OptionError, match="gallery is 3; give a Gallery or its path"):
+        PipelineOptions(gallery=3)  # type: ignore[arg-type]
+
+
 def test_keyword_types_are_those_of_the_fields() -> None:
     hints = get_type_hints(SearchKeywords)
     assert hints == get_type_hints(SearchOptions)
@@ -113,7 +120,7 @@ def test_keyword_types_are_those_of_the_fields() -> None:
     [  # plugins are looked up by the pipeline, and truth is asked of `features`
         field.name
         for field in fields(StreamOptions)
-        if field.name not in ("actions", "detector", "features")
+        if field.name not in ("actions", "detector", "features", "gallery")
     ],
 )
 def test_a_value_of_any_wrong_type_is_one_clear_error(name: str, value: object) -> None:

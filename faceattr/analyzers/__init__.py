@@ -17,6 +17,8 @@ analyzers: Registry[Analyzer] = Registry(
         "gender": "faceattr.analyzers.age_gender:GenderAnalyzer",
         "gender-open": "faceattr.analyzers.age_gender_open:GenderOpenAnalyzer",
         "gender-vgg": "faceattr.analyzers.vgg_face:GenderVggAnalyzer",
+        "identity": "faceattr.analyzers.identity:IdentityAnalyzer",
+        "identity-dlib": "faceattr.analyzers.identity:IdentityDlibAnalyzer",
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },
     base=Analyzer,

@@ -18,6 +18,7 @@ from faceattr.cli import (
     exporting,
     pictures,
     plugins,
+    recognition,
     report,
     streams,
     training,
@@ -47,13 +48,17 @@ app.command()(pictures.detect)
 app.command()(streams.video)
 app.command()(streams.stream)
 app.command()(report.report)
+app.command()(recognition.verify)
+app.command()(recognition.find)
+app.add_typer(recognition.app, name="gallery", cls=Group)
 app.command("eval")(evaluation.evaluate_analyzer)
 app.command("train")(training.train_analyzer)
 app.command("export")(exporting.export_analyzer)
 app.command("list")(plugins.list_plugins)
 app.command("info")(plugins.show_info)
 app.add_typer(weights.app, name="weights", cls=Group)
-for one in (*app.registered_commands, *weights.app.registered_commands):
+groups = (app, recognition.app, weights.app)
+for one in (command for group in groups for command in group.registered_commands):
     assert one.callback is not None
     one.cls, one.callback = Command, with_verbosity(one.callback)
 

@@ -70,7 +70,7 @@ def evaluate_analyzer(
             "and label; FER2013 as csv or npz; UTKFace as pictures or npz.",
         ),
     ],
-    options: Annotated[PipelineOptions, Without({"actions", "min_confidence"})],
+    options: Annotated[PipelineOptions, Without({"actions", "min_confidence", "gallery"})],
     output: EvaluationOutput,
     split: Annotated[
         str | None, typer.Option(help="Part of the set: PublicTest.", show_default="all")

@@ -87,7 +87,8 @@ def flags_given(options: object) -> str:
 
 def _flags(kind: type) -> Iterator[tuple[str, str, inspect.Parameter]]:
     """Yield the name, the panel and the parameter for each field that describes a flag."""
-    plugins = {"Analyzer": object, "Detector": object}  # options.py does not import them
+    # options.py does not import them
+    plugins = {"Analyzer": object, "Detector": object, "Gallery": object}
     hints = get_type_hints(kind, localns=plugins)
     for field in fields(kind):
         flag = field.metadata.get("flag")

@@ -31,6 +31,7 @@ from faceattr.images import printable
 from faceattr.options import DrawOptions, PipelineOptions, option
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
+from faceattr.recognition.gallery import with_gallery
 from faceattr.results import (
     CsvTable,
     ImageResult,
@@ -133,13 +134,15 @@ def analyze(
         curl -s https://example.org/photo.jpg | faceattr analyze -
         faceattr analyze holiday/ -l good=happy+surprise,bad=sad+angry
     """
-    _run(Pipeline.from_options(options), paths, output, drawing)
+    _run(Pipeline.from_options(with_gallery(options)), paths, output, drawing)
 
 
 @with_flags
 def detect(
     paths: Paths,
-    options: Annotated[PipelineOptions, Without({"actions", "labels", "min_confidence"})],
+    options: Annotated[
+        PipelineOptions, Without({"actions", "labels", "min_confidence", "gallery"})
+    ],
     output: Annotated[PictureOutput, Without({"boxes"})],
     drawing: Annotated[DrawOptions, Without({"labels", "label_size"})],
 ) -> None:

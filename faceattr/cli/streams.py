@@ -19,6 +19,7 @@ from faceattr.cli.text import counted
 from faceattr.errors import FaceattrError, OptionError
 from faceattr.options import DrawOptions, StreamOptions, option
 from faceattr.outputs import Outputs
+from faceattr.recognition.gallery import with_gallery
 from faceattr.streaming.sinks import (
     CsvSink,
     JsonLinesSink,
@@ -96,7 +97,7 @@ def stream(
     """
     from faceattr.streaming.analysis import LiveAnalysis  # SciPy takes a moment
 
-    live = LiveAnalysis.from_options(options)
+    live = LiveAnalysis.from_options(with_gallery(options))
     frames = open_source(source)
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     status = Status(live.refresh)
@@ -134,7 +135,7 @@ def video(
     frames = open_source(path)
     if frames.num_frames == 1:  # a picture: a slow analyzer would wait for more
         options = replace(options, freeze="off", refresh=None)
-    live = LiveAnalysis.from_options(options)
+    live = LiveAnalysis.from_options(with_gallery(options))
     outputs = Outputs(inputs=frames.paths, overwrite=output.overwrite)
     sinks = output.open(outputs)
     if output.save:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 from faceattr.cli.text import as_written, elide, encodable, pad, width_of
-from faceattr.forms import Labels, Output, Unit
+from faceattr.forms import Labels, Output, Unit, Vector
 from faceattr.images import printable
 from faceattr.results import ImageResult
 from faceattr.types import UNCERTAIN, Classification, Face
@@ -19,6 +19,7 @@ MIN_NAME = 12  # columns of a terminal for a picture's name, however narrow it i
 NOBODY = "nobody"
 PERCENT = 5  # columns of " 100%"
 NUMBER = 3  # columns of an estimate, usually
+NAME = 12  # columns of the name of a person, usually
 
 
 class Column(NamedTuple):
@@ -133,9 +134,11 @@ def _column_of(name: str, form: Output) -> Column:
         width = max(max(map(width_of, form.names)) + PERCENT, len(UNCERTAIN))
     elif isinstance(form, Unit):
         width = NUMBER + 1 + width_of(form.name)
-    else:
+    elif isinstance(form, Vector):
         width = len(f"{form.size} numbers")
-    return Column(title, max(width, width_of(title)), right=not isinstance(form, Labels))
+    else:
+        width = NAME + PERCENT
+    return Column(title, max(width, width_of(title)), right=isinstance(form, Unit | Vector))
 
 
 def _cell_of(face: Face, name: str, form: Output) -> str:

@@ -51,7 +51,7 @@ class DlibHogDetector(Detector):
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        return _HogFinder(_import_dlib())
+        return _HogFinder(import_dlib())
 
 
 class _HogFinder:
@@ -88,7 +88,7 @@ class DlibCnnDetector(Detector):
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""
-        return _CnnFinder(_import_dlib().cnn_face_detection_model_v1(str(fetch(MMOD))))
+        return _CnnFinder(import_dlib().cnn_face_detection_model_v1(str(fetch(MMOD))))
 
 
 class _CnnFinder:
@@ -108,7 +108,12 @@ class _CnnFinder:
         ]
 
 
-def _import_dlib() -> ModuleType:
+def import_dlib() -> ModuleType:
+    """Return the package dlib.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
     try:
         import dlib
     except ImportError as error:

@@ -64,7 +64,7 @@ class SsdDetector(Detector):
 
 class _SsdFinder:
     def __init__(self, weights: Path, graph: Path) -> None:
-        self._network = _Network(weights, graph)
+        self._network = SsdNetwork(weights, graph)
 
     def __call__(self, image: BGRImage, search: Search) -> list[Detection]:
         if search.min_face is None:
@@ -81,16 +81,28 @@ class _SsdFinder:
         return found
 
 
-class _Network(threading.local):
-    """The network; OpenCV keeps an image's state in it, so each thread has its own."""
+class SsdNetwork(threading.local):
+    """The network; OpenCV keeps an image's state in it, so each thread has its own.
+
+    Args:
+        weights: Path of the weights.
+        graph: Path of the graph.
+    """
 
     def __init__(self, weights: Path, graph: Path) -> None:
         self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
 
-    def __call__(self, image: BGRImage) -> NDArray[np.float64]:
-        """Return (N, 5): score; x1, y1, x2, y2 in pixels."""
+    def __call__(
+        self, image: BGRImage, mean: tuple[int, int, int] = MEAN_BGR
+    ) -> NDArray[np.float64]:
+        """Return (N, 5): score; x1, y1, x2, y2 in pixels. Rows without a detection are all zero.
+
+        Args:
+            image: (H, W, 3) BGR uint8.
+            mean: What is subtracted from its pixels.
+        """
         height, width = image.shape[:2]
-        self._net.setInput(cv2.dnn.blobFromImage(image, mean=MEAN_BGR))
+        self._net.setInput(cv2.dnn.blobFromImage(image, mean=mean))
         rows = self._net.forward()[0, 0, :, 2:]
         return rows * np.array([1, width, height, width, height])
 

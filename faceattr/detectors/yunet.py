@@ -19,6 +19,7 @@ from faceattr.detectors.tiles import Tile, tiles
 from faceattr.engines.base import Compiled, Engine
 from faceattr.networks.architectures.yunet import STRIDES
 from faceattr.networks.formats import npz
+from faceattr.networks.graph import Network
 from faceattr.types import BGRImage, Detection
 
 SMALLEST_FACE = 34.0  # pixels of a level; it misses many smaller ones
@@ -67,8 +68,7 @@ class YunetFinder:
     """
 
     def __init__(self, engine: Engine) -> None:
-        weights = resources.files("faceattr.assets").joinpath("yunet.npz").read_bytes()
-        network = replace(npz.load(weights), max_prepared=MAX_PREPARED)
+        network = read_network()
         self._first, self._others = (
             engine.compile(replace(network, digest=f"{network.digest} {use}"))
             for use in ("first", "others")
@@ -93,6 +93,12 @@ class YunetFinder:
             strict=True,
         )
         return [Detection(tuple(box), score, landmarks) for box, score, landmarks in rows]
+
+
+def read_network() -> Network:
+    """Return the network that ships with faceattr."""
+    weights = resources.files("faceattr.assets").joinpath("yunet.npz").read_bytes()
+    return replace(npz.load(weights), max_prepared=MAX_PREPARED)
 
 
 class Part(NamedTuple):

@@ -17,16 +17,17 @@ from faceattr.arguments import explained
 from faceattr.errors import OptionError
 from faceattr.options import AUTO, Actions, StreamOptions
 from faceattr.outputs import Outputs
-from faceattr.pipeline import Pipeline, uncertain_of
+from faceattr.pipeline import IDENTITY, Pipeline, uncertain_of
 from faceattr.streaming.appearance import describe_appearance
 from faceattr.streaming.background import Worker
 from faceattr.streaming.quality import face_quality
+from faceattr.streaming.reunion import Reunion
 from faceattr.streaming.schedule import Schedule, choose_refresh
 from faceattr.streaming.sinks import Sink
 from faceattr.streaming.smoothing import Averages
 from faceattr.streaming.sources import Source, thin_out
 from faceattr.streaming.tracking import IouTracker
-from faceattr.types import Attribute, Detection, Face, Frame
+from faceattr.types import Attribute, Descriptor, Detection, Face, Frame
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -45,6 +46,9 @@ class LiveAnalysis:
 
     Fast analyzers run on every face in every frame. Slow ones, those with a `refresh`, run on a
     face that was seen in `frame_threshold` frames in a row; their result then stands for a while.
+
+    With the action ``"identity"``, somebody who leaves and comes back gets the old track id again,
+    as soon as the new track's identity is read.
 
     Args:
         actions: Analyzers, or their names; empty to follow faces only.
@@ -99,14 +103,16 @@ class LiveAnalysis:
 
         self.num_runs = Counter(dict.fromkeys(self.refresh, 0))
         self.num_frames = 0
+        self._reunion = Reunion()
+        self._names: dict[int, tuple[Descriptor, Attribute]] = {}  # by track id
         self._shape: tuple[int, ...] | None = None  # of the last frame
         self._faces: dict[int, Detection] = {}  # by track id
         self._frames_to_predict = 0  # before the next detection
 
     @property
     def num_tracks(self) -> int:
-        """Number of tracks so far."""
-        return self._tracker.num_started
+        """Number of tracks so far; those that were joined count once."""
+        return self._tracker.num_started - self._reunion.num_joined
 
     def load(self) -> None:
         """Load everything now rather than with the first frame."""
@@ -157,6 +163,9 @@ class LiveAnalysis:
         self._run_analyzers(frame)
         self._schedule.keep(self._tracker.track_ids)
         self._known.keep(self._tracker.track_ids)
+        for track_id in self._names.keys() - self._tracker.track_ids:
+            del self._names[track_id]
+        self._join_tracks(frame.timestamp)
         self.num_frames += 1
         return [self._describe(*face, frame.timestamp) for face in self._faces.items()]
 
@@ -220,7 +229,7 @@ class LiveAnalysis:
         results: list[_Result] = []
         for frame, faces, names in runs:
             detections = list(faces.values())
-            read = self._pipeline.read(frame.image, detections, names)
+            read = self._pipeline.read(frame.image, detections, names, identify=False)
             attributes = (face.attributes for face in read)
             qualities = face_quality(frame.image, detections)
             results += map(_Result, faces, attributes, qualities, repeat(frame.timestamp))
@@ -231,10 +240,23 @@ class LiveAnalysis:
             for name, attribute in attributes.items():
                 self._known.add(track_id, name, attribute, quality=quality, now=timestamp)
 
+    def _join_tracks(self, now: float) -> None:
+        """Let tracks go on under the number of one that ended, if it was the same person."""
+        if IDENTITY not in self.refresh:
+            return
+        descriptors = {
+            track_id: known
+            for track_id in self._faces
+            if isinstance(known := self._known.of(track_id).get(IDENTITY), Descriptor)
+        }
+        alive = self._tracker.track_ids
+        self._reunion.update(self._faces, descriptors, alive=alive, now=now)
+
     def _describe(self, track_id: int, detection: Detection, now: float) -> Face:
         """Return a face with what is known about it."""
         known = self._known.of(track_id)
         attributes = {name: known[name] for name in self.refresh if name in known}
+        attributes = self._identify(track_id, attributes)
         frozen = {
             name: self._schedule.frozen(name, track_id, now=now)
             for name in attributes
@@ -245,10 +267,21 @@ class LiveAnalysis:
             detection.confidence,
             detection.landmarks,
             attributes,
-            track_id,
+            self._reunion.number_of(track_id),
             frozen,
             uncertain_of(attributes, self.options.min_confidence),
         )
+
+    def _identify(self, track_id: int, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
+        """Return the attributes with a name from the gallery; search it for new means only."""
+        mean = attributes.get(IDENTITY)
+        if self.options.gallery is None or not isinstance(mean, Descriptor):
+            return attributes
+        known = self._names.get(track_id)
+        if known is None or known[0] is not mean:
+            (named,) = self._pipeline.identify([attributes])
+            known = self._names[track_id] = mean, named[IDENTITY]
+        return {**attributes, IDENTITY: known[1]}
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faceattr.types import Attribute, Classification, Descriptor, Estimate
+from faceattr.types import Attribute, Classification, Descriptor, Estimate, Identification
 
 MIN_CERTAINTY = 0.01  # so that a result of zero confidence has some weight
 
@@ -66,6 +66,8 @@ class _Mean(NamedTuple):
 def _blend(old: Attribute, new: Attribute, share: float) -> Attribute:
     """Return the mean of two results, weighted by the share of the new one, in [0, 1]."""
     match old, new:
+        case Identification(), Identification():  # it follows from a mean already
+            return new
         case Classification(), Classification():
             scores = {
                 label: _mix(old.scores.get(label, 0.0), score, share)
@@ -78,7 +80,8 @@ def _blend(old: Attribute, new: Attribute, share: float) -> Attribute:
             return Estimate(_mix(old.value, new.value, share), new.unit, new.std)
         case Descriptor(), Descriptor():
             mean = old.vector + np.float32(share) * (new.vector - old.vector)
-            return Descriptor(mean / max(float(np.linalg.norm(mean)), 1e-9))
+            length = max(float(np.linalg.norm(mean)), 1e-9)
+            return Descriptor(mean / length, private=new.private)
     return new
 
 

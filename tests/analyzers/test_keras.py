@@ -156,7 +156,9 @@ def test_tensorflow_does_not_read_onnx_files(tmp_path: Path) -> None:
     class Smile(OnnxAnalyzer):
         attribute = "smile"
         output = Labels(["no", "yes"])
-        file = write_classifier(tmp_path / "a.onnx", np.eye(3, 2, dtype=np.float32), np.zeros(2))
+        file = write_classifier(
+            tmp_path / "a.onnx", np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)
+        )
 
     with pytest.raises(EngineError, match="engine='openvino' reads ONNX files"):
         loaded(Smile(), "tensorflow")

@@ -9,14 +9,17 @@ import pytest
 from deepface_scenes import EYES, Told
 
 from faceattr import api
-from faceattr.deepface import detection
+from faceattr.deepface import descriptors, detection, differences
+from faceattr.deepface.finders import DetectorFinder
 from faceattr.types import BBox
 
 
 def forget_loaded() -> None:
-    """Forget the pipelines and detectors that are kept for later calls."""
+    """Forget the pipelines and detectors that are kept for later calls, and what was warned of."""
     api._remembered.cache_clear()
-    detection.load_detector.cache_clear()
+    detection.load_finder.cache_clear()
+    descriptors.load_network.cache_clear()
+    differences._warn.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +28,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
     monkeypatch.setenv("FACEATTR_OFFLINE", "1")
     monkeypatch.setenv("FACEATTR_PRECISION", "f32")
+    for name in ("MODELS", "STRICT"):
+        monkeypatch.delenv(f"FACEATTR_DEEPFACE_{name}", raising=False)
     forget_loaded()
     yield
     forget_loaded()
@@ -36,8 +41,8 @@ def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
 
     def find(*bboxes: BBox, eyes: Sequence[tuple[float, float]] = EYES) -> Told:
         detector = Told(bboxes, eyes)
-        monkeypatch.setitem(detection.DETECTORS, "mtcnn", detector)
-        detection.load_detector.cache_clear()
+        monkeypatch.setitem(detection.FINDERS, "mtcnn", lambda: DetectorFinder(detector))
+        detection.load_finder.cache_clear()
         return detector
 
     return find

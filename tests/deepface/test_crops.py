@@ -29,7 +29,13 @@ def test_skip_takes_the_whole_picture_for_a_face() -> None:
     np.testing.assert_array_equal(face["face"], WOMAN[:, :300] / 255)
 
 
-@pytest.mark.parametrize("backend", ["opencv", "mtcnn"])
+@pytest.mark.parametrize("images", [[WOMAN, NOBODY], np.stack([NOBODY, NOBODY, NOBODY])])
+def test_several_pictures_give_a_list_of_faces_each(images: Any) -> None:
+    results = DeepFace.extract_faces(images, "skip", normalize_face=False)
+    assert [face["face"].shape for (face,) in results] == [image.shape for image in images]
+
+
+@pytest.mark.parametrize("backend", ["opencv", "mtcnn", "yunet", "dlib"])
 def test_nobody_is_an_error_or_the_whole_picture(backend: str) -> None:
     with pytest.raises(NoFaceError, match="no face found"):
         DeepFace.extract_faces(NOBODY, backend)

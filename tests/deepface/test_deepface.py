@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -15,10 +15,14 @@ import numpy as np
 import pytest
 from deepface_scenes import NOBODY, WOMAN, Told
 
+import faceattr
 from faceattr.analyzers import analyzers
-from faceattr.deepface import DeepFace, detection
+from faceattr.deepface import DeepFace, DeepFaceWarning, detection
 from faceattr.deepface.results import ACTIONS
 from faceattr.errors import FaceattrError, OptionError, WeightsError
+from faceattr.pipeline import Pipeline
+from faceattr.streaming.analysis import play
+from faceattr.types import Detection, Estimate, Face
 from faceattr.weights import import_file
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -27,7 +31,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"detector_backend": "retinaface"}, "faceattr offers opencv, mtcnn, skip"),
+        (
+            {"detector_backend": "yunt"},
+            "unknown detector_backend 'yunt'; did you mean 'yunet'.* mtcnn, yunet, ssd, dlib, skip",
+        ),
         ({"anti_spoofing": True}, "anti_spoofing is not offered"),
         ({"actions": ["emotion", "mood"]}, "some of emotion, age, gender, race"),
         ({"actions": []}, "some of emotion, age, gender, race"),
@@ -47,19 +54,12 @@ def test_unreadable_pictures_and_unknown_colors_are_value_errors(tmp_path: Path)
         DeepFace.extract_faces(NOBODY, "skip", color_face="hsv")
 
 
-@pytest.mark.parametrize("name", ["verify", "find", "represent"])
-def test_recognition_is_not_offered_yet(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"DeepFace\.{name} is not offered yet") as caught:
-        getattr(DeepFace, name)("a.jpg", "b.jpg", model_name="ArcFace")
-    assert isinstance(caught.value, OptionError)
-
-
 def test_models_are_loaded_by_name(finds: Callable[..., Told]) -> None:
     finds()
-    DeepFace.build_model("opencv", task="face_detector")
-    assert detection.load_detector.cache_info().currsize == 0
     DeepFace.build_model("mtcnn", task="face_detector")
-    assert detection.load_detector.cache_info().currsize == 1
+    assert detection.load_finder.cache_info().currsize == 1
+    DeepFace.extract_faces(NOBODY, "mtcnn", enforce_detection=False)
+    assert detection.load_finder.cache_info().hits == 1
     with pytest.raises(WeightsError, match=r"age_model_weights\.h5 .* is missing"):
         DeepFace.build_model("Age", task="facial_attribute")
     with pytest.raises(OptionError, match=r"'VGG-Face' for the task 'facial_recognition'"):
@@ -79,14 +79,143 @@ def test_a_stream_is_written_as_a_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"db_path": "known"}, "recognizes nobody"),
         ({"anti_spoofing": True}, "anti_spoofing is not offered"),
-        ({"detector_backend": "retinaface"}, "it can be opencv, mtcnn, ssd, yunet"),
+        ({"detector_backend": "skip"}, "it can be opencv, mtcnn, yunet, ssd, dlib"),
     ],
 )
 def test_what_a_stream_does_not_offer_is_said(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         DeepFace.stream(**options)
+
+
+def test_a_stream_names_the_people_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("people/Eileen", "frames"):
+        (tmp_path / folder).mkdir(parents=True)
+        for index in range(4):
+            cv2.imwrite(str(tmp_path / folder / f"{index}.png"), WOMAN)
+    seen: list[Face] = []
+
+    def spy(*arguments: Any) -> Iterator[None]:
+        for _, faces in play(*arguments):
+            seen.extend(faces)
+            yield
+
+    monkeypatch.setattr("faceattr.streaming.analysis.play", spy)
+    options: dict[str, Any] = {
+        "source": str(tmp_path / "frames"),
+        "frame_threshold": 2,
+        "enable_face_analysis": False,
+        "output_path": str(tmp_path / "out.mp4"),
+    }
+    with pytest.warns(DeepFaceWarning, match=r"by faceattr\.Gallery, not by .* 'VGG-Face'"):
+        DeepFace.stream(str(tmp_path / "people"), **options)
+    assert seen[-1].classification("identity").label == "Eileen"
+    assert (tmp_path / "people" / "faceattr-gallery.npz").is_file()
+
+
+def test_a_stream_goes_on_without_people(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), NOBODY)
+    options: dict[str, Any] = {"source": str(tmp_path / "0.png"), "models": "builtin"}
+    videos = [tmp_path / f"{name}.mp4" for name in ("first", "second", "third")]
+    with pytest.warns(DeepFaceWarning, match="recognizes nobody, but goes on: db_path: .*nowhere"):
+        DeepFace.stream(str(tmp_path / "nowhere"), output_path=str(videos[0]), **options)
+    DeepFace.stream(str(tmp_path / "nowhere"), output_path=str(videos[1]), **options)
+    with pytest.warns(DeepFaceWarning, match="has no folders; a gallery has one for each person"):
+        DeepFace.stream(str(tmp_path), output_path=str(videos[2]), **options)
+    assert all(video.stat().st_size > 100 for video in videos)
+
+
+def test_recognizing_in_another_way_can_be_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Eileen").mkdir()
+    cv2.imwrite(str(tmp_path / "Eileen" / "1.png"), WOMAN)
+    monkeypatch.setenv("FACEATTR_DEEPFACE_STRICT", "yes")
+    with pytest.raises(OptionError, match=r"by faceattr\.Gallery"):
+        DeepFace.stream(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["Eileen"]
+
+
+# Networks that ship with faceattr
+
+
+def test_built_in_models_answer_in_deepfaces_words() -> None:
+    (face,) = DeepFace.analyze(WOMAN, ("emotion", "age", "gender"), models="builtin")
+    (native,) = faceattr.analyze(WOMAN, ("emotion", "age", "gender"), precision="f32")
+    assert list(face) == [
+        *("region", "face_confidence", "emotion", "dominant_emotion"),
+        *("age", "gender", "dominant_gender"),
+    ]
+    assert face["dominant_emotion"] == native.classification("emotion").label == "happy"
+    assert sum(face["emotion"].values()) == pytest.approx(100)
+    assert face["age"] == pytest.approx(native.estimate("age").value, abs=4)
+    assert face["dominant_gender"] == "Woman"
+    assert list(face["gender"]) == ["Woman", "Man"]
+    assert json.loads(json.dumps(face))["emotion"] == face["emotion"]
+
+
+@pytest.mark.parametrize("backend", ["opencv", "yunet"])
+def test_built_in_models_see_the_face_by_its_landmarks(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detections: list[Detection] = []
+
+    def read(self: Pipeline, image: Any, found: Sequence[Detection]) -> list[Face]:
+        detections.extend(found)
+        return [Face(one.bbox, 1.0, None, {"age": Estimate(31.9, "years")}) for one in found]
+
+    monkeypatch.setattr(Pipeline, "read", read)
+    (face,) = DeepFace.analyze(WOMAN, "age", detector_backend=backend, models="builtin")
+    assert face["age"] == 31
+    (detection,) = detections
+    region = face["region"]
+    assert detection.bbox[:2] == (region["x"], region["y"])
+    if backend == "opencv":
+        assert detection.landmarks is None  # the pipeline finds them
+    else:
+        assert detection.landmarks is not None
+        eyes = detection.landmarks[:2].astype(int).tolist()
+        assert np.abs(np.subtract(eyes, [region["right_eye"], region["left_eye"]])).max() <= 2
+
+
+def test_an_environment_variable_chooses_the_built_in_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FACEATTR_DEEPFACE_MODELS", "builtin")
+    DeepFace.build_model("Age", task="facial_attribute")
+    (face,) = DeepFace.analyze(WOMAN, "gender")
+    assert face["dominant_gender"] == "Woman"
+    with pytest.raises(WeightsError):
+        DeepFace.analyze(WOMAN, "gender", models="deepface")
+    monkeypatch.setenv("FACEATTR_DEEPFACE_MODELS", "own")
+    with pytest.raises(OptionError, match="MODELS is 'own'; it can be 'deepface' or 'builtin'"):
+        DeepFace.analyze(WOMAN, "gender")
+
+
+def test_built_in_models_have_no_race() -> None:
+    with pytest.raises(ValueError, match="built-in models read emotion, age, gender only"):
+        DeepFace.analyze(WOMAN, models="builtin")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: DeepFace.analyze(WOMAN, "age"),
+        lambda: DeepFace.build_model("Age", "facial_attribute"),
+        lambda: DeepFace.stream(source="frames", output_path="never.mp4"),
+    ],
+)
+def test_missing_weights_point_to_the_built_in_models(
+    call: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("frames").mkdir()
+    for index in range(6):
+        cv2.imwrite(f"frames/{index}.png", WOMAN)
+    with pytest.raises(WeightsError, match=r"is missing from .*\n.*no download: models='builtin'"):
+        call()
 
 
 # Side by side with deepface 0.0.103

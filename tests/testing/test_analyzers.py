@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Brightness
+from dlib_files import dlib_file, random_layers
 from standins import narrow_vgg_face, random_weights, write_hdf5
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer, Reader
+from faceattr.analyzers.identity import DLIB_FACE
 from faceattr.engines.base import Engine
 from faceattr.errors import PluginError, WeightsError
 from faceattr.forms import Labels, Unit, Vector
@@ -52,7 +54,10 @@ def test_every_built_in_analyzer_keeps_the_rules(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analyzer = analyzers.create(name)
-    if analyzer.weights is not None:
+    if name == "identity-dlib":
+        (tmp_path / "weights.dat").write_bytes(dlib_file(random_layers()))
+        import_file(tmp_path / "weights.dat", DLIB_FACE, trust=True)
+    elif analyzer.weights is not None:
         write_hdf5(tmp_path / "weights.h5", random_weights(DOWNLOADED[name]()))
         import_file(tmp_path / "weights.h5", analyzer.weights, trust=True)
     narrow_vgg_face(monkeypatch)

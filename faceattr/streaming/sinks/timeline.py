@@ -215,7 +215,7 @@ def _draw_readings(axes: Axes, readings: Readings) -> None:
 
 
 def _draw_areas(axes: Axes, times: Times, scores: Sequence[Mapping[str, float]]) -> None:
-    labels = list(scores[0])
+    labels = list(dict.fromkeys(label for one in scores for label in one))
     colors = [color_of(label, labels) for label in labels]
     heights = [[one.get(label, 0.0) for one in scores] for label in labels]
     axes.stackplot(times, heights, labels=map(_plain, labels), colors=colors)
