@@ -189,7 +189,9 @@ def _write_tflite(
     network: Network, about: str, staged: list[Path], crops: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Write the file and what it cannot hold beside it, and return its answers."""
-    from faceattr.engines.tensorflow import tf, to_keras
+    import tensorflow as tf
+
+    from faceattr.engines.tensorflow import to_keras  # which says if TensorFlow is not here
 
     converter = tf.lite.TFLiteConverter.from_keras_model(to_keras(network))
     staged[0].write_bytes(converter.convert())

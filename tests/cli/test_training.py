@@ -91,18 +91,18 @@ def test_ctrl_c_keeps_what_was_seen(
 ) -> None:
     monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(gathering, "BATCH", 10)
-    original, seen = gathering.load_image, 0
+    seen = 0
 
     def load(source: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         nonlocal seen
         if seen == 15:
             raise KeyboardInterrupt
         seen += 1
-        return original(source)
+        return load_image(source)
 
     monkeypatch.setattr(gathering, "load_image", load)
     done = faceattr("train", crops, "--attribute", "mask", "--crops")
     assert done.status == 130
     assert "interrupted; the pictures seen so far are remembered" in done.stderr
-    monkeypatch.setattr(gathering, "load_image", original)
+    monkeypatch.setattr(gathering, "load_image", load_image)
     assert faceattr("train", crops, "--attribute", "mask", "--crops").status == 0

@@ -19,7 +19,8 @@ def face_variant(face: BGRImage, seed: int, *, mask: bool) -> BGRImage:
     if mask:
         level = int(rng.integers(120, 250))
         cv2.rectangle(image, (22, 58), (74, 92), (level, level, 255 - level // 4), -1)
-    shift = np.float32([[1, 0, rng.uniform(-4, 4)], [0, 1, rng.uniform(-4, 4)]])
+    x, y = rng.uniform(-4, 4, 2)
+    shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
     moved = cv2.warpAffine(image, shift, (96, 96), borderMode=cv2.BORDER_REPLICATE)
     return np.clip(moved * rng.uniform(0.7, 1.2) + rng.normal(0, 6, moved.shape), 0, 255).astype(
         np.uint8

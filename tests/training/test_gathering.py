@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from disks import full_disk
 
 from faceattr.analyzers.trunks import TRUNKS
 from faceattr.evaluation.datasets import load_labelled_set
-from faceattr.images import ImageSource
+from faceattr.images import ImageSource, load_image
 from faceattr.pipeline import Pipeline
 from faceattr.training.gathering import BATCH, Gatherer, Look
 from faceattr.types import BGRImage
@@ -40,21 +41,8 @@ class Seen:
 
 def gather(folder: Path, seen: Seen) -> list[Look]:
     gatherer = Gatherer([TRUNKS["emotion"]], Pipeline(()))
-    data = load_labelled_set(folder, attribute="mask")
-    return gatherer.gather(
-        LabelledCrops(data.pictures),
-        path=folder,
-        progress=seen,  # type: ignore[arg-type]
-    )
-
-
-class LabelledCrops:
-    """Pictures that are crops."""
-
-    are_crops = True
-
-    def __init__(self, pictures: Iterable[ImageSource]) -> None:
-        self.pictures = list(pictures)
+    data = replace(load_labelled_set(folder, attribute="mask"), are_crops=True)
+    return gatherer.gather(data, path=folder, progress=seen)
 
 
 def test_pictures_are_looked_at_once(masks: Path, face: BGRImage) -> None:
@@ -75,7 +63,7 @@ def test_pictures_are_looked_at_once(masks: Path, face: BGRImage) -> None:
 def test_mirrored_features_are_those_of_the_mirror_image(masks: Path) -> None:
     look = gather(masks, Seen())[0]
     picture = sorted((masks / "bare").iterdir())[0]
-    cv2.imwrite(str(picture), cv2.imread(str(picture))[:, ::-1])
+    cv2.imwrite(str(picture), load_image(picture)[:, ::-1])
     mirrored = gather(masks, Seen())[0]
     np.testing.assert_allclose(mirrored.features[0], look.features[1], atol=0.03)
     assert np.abs(look.features[0] - look.features[1]).max() > 0.05

@@ -17,9 +17,6 @@ from faceattr.training.package import Package
 from faceattr.training.training import Training
 from faceattr.types import BGRImage
 
-if sys.version_info >= (3, 11):
-    import tomllib
-
 
 @pytest.fixture
 def training(face: BGRImage) -> Training:
@@ -47,6 +44,7 @@ def test_the_package_announces_its_class(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Package("face_mask", tmp_path, Outputs()).write(training)
+    tomllib = importlib.import_module("tomllib")
     project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ((name, target),) = project["entry-points"]["faceattr.analyzers"].items()
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from disks import full_disk
+from numpy.typing import NDArray
 from training.conftest import face_variant
 
 import faceattr
@@ -19,6 +21,7 @@ from faceattr.forms import Labels, Unit
 from faceattr.networks.formats import trained
 from faceattr.testing import check_analyzer
 from faceattr.training import training as module
+from faceattr.training.folds import assign_folds
 from faceattr.training.training import Training
 from faceattr.types import BGRImage
 
@@ -130,11 +133,13 @@ def test_groups_are_never_on_both_sides(
 ) -> None:
     people = [str(row // 8) for row in range(40)]
     data = replace(labelled, groups={"person": people})
-    seen: list[list[object]] = []
-    original = module.assign_folds
-    monkeypatch.setattr(
-        module, "assign_folds", lambda classes, own: seen.append(own) or original(classes, own)
-    )
+    seen: list[Sequence[Hashable]] = []
+
+    def assign(classes: NDArray[np.int_], groups: Sequence[Hashable]) -> NDArray[np.int_]:
+        seen.append(groups)
+        return assign_folds(classes, groups)
+
+    monkeypatch.setattr(module, "assign_folds", assign)
     faceattr.train(data, "mask", group="person", **QUICK)
     assert seen == [people]
     with pytest.raises(OptionError, match="unknown group 'persn'; did you mean 'person'"):
