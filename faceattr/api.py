@@ -261,7 +261,8 @@ def train(
         attribute: Name for what the analyzer reads.
         to: File to write, whose name ends in ``.faceattr``; None to keep the result in memory.
         unit: Unit of the values to learn, such as ``"years"``; None to learn labels.
-        trunk: ``"emotion"``, ``"age_gender"``, or ``"auto"`` for the better in cross-validation.
+        trunk: ``"emotion"``, ``"age_gender"``, or ``"auto"`` for the better in cross-validation;
+            or ``"identity"``, whose features are not remembered, as people can be found by them.
         split: Part of the set; None for all of it.
         crops: Whether the pictures are crops of faces; None for what the kind of set says.
         group: Column of a CSV file, or level of the folders below the set's, 1 for the labels':

@@ -74,7 +74,8 @@ def train_analyzer(
         str,
         typer.Option(
             metavar="NAME",
-            help="Network whose features are used: emotion, age_gender; auto for the better.",
+            help="Network whose features are used: emotion, age_gender, auto for the better of "
+            "them; or identity, whose features are not remembered.",
         ),
     ] = "auto",
     split: Annotated[

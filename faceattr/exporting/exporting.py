@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.builtin import FEATURES, BuiltinAnalyzer, load_builtin
 from faceattr.analyzers.trained import TrainedAnalyzer
+from faceattr.analyzers.trunks import TRUNKS
 from faceattr.arguments import explained
 from faceattr.engines import create_engine
 from faceattr.errors import EngineError, OptionError
@@ -126,7 +127,7 @@ def describe(analyzer: Analyzer) -> dict[str, object]:
 def _with_head(analyzer: TrainedAnalyzer) -> Network:
     """Return the trunk with the head as its last layers."""
     head = analyzer.head
-    trunk = graph.up_to(load_builtin(head.trunk), FEATURES)
+    trunk = TRUNKS[head.trunk].network
     layers = [*trunk.layers, Layer("Dense", "head", {"units": len(head.bias)}, (FEATURES,))]
     if isinstance(head.output, Labels):
         layers.append(Layer("Softmax", "scores", {}, ("head",)))

@@ -181,7 +181,8 @@ def train_head(
         attribute: Name for what the analyzer reads.
         pipeline: Finds faces, and says which engine runs the trunks.
         unit: Unit of the values to learn; None to learn labels.
-        trunk: Name of the trunk, or ``"auto"`` for the best in cross-validation.
+        trunk: Name of the trunk, or ``"auto"`` for the best in cross-validation of those whose
+            features are not private. Private features are not remembered.
         group: Name of a grouping of the set, or level of the folders below the set's, 1 for the
             labels': pictures of one group are never on both sides of the cross-validation.
         priors: Shares of the labels where the analyzer will be used; None for those in ``data``.
@@ -205,8 +206,9 @@ def train_head(
     output = _to_output(wanted, unit, data.name, path)  # before the work, which may take long
     columns_of({attribute: output})  # refuses names of columns that tables have
     shares = None if priors is None else _parse_priors(priors, output)
-    gatherer = Gatherer(list(TRUNKS.values()), pipeline)
-    looks = gatherer.gather(data, path=path, progress=progress)
+    gathered = [one for one in TRUNKS.values() if not one.private or one in trunks]
+    remembered = None if any(one.private for one in gathered) else path
+    looks = Gatherer(gathered, pipeline).gather(data, path=remembered, progress=progress)
     sifted = _sift(data, looks, wanted)
     rows = sifted.rows
     counts = _check_counts([wanted[row] for row in rows], output, data.name)
@@ -359,7 +361,7 @@ class _Problem:
 
 
 def features_of(trunk: BuiltinTrunk, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return those of (…, D) features of all trunks that are one trunk's."""
+    """Return those of (…, D) features of the gathered trunks that are one trunk's."""
     names = list(TRUNKS)
     start = sum(TRUNKS[name].num_features for name in names[: names.index(trunk.name)])
     return features[..., start : start + trunk.num_features]
@@ -367,7 +369,7 @@ def features_of(trunk: BuiltinTrunk, features: NDArray[np.float32]) -> NDArray[n
 
 def _find_trunks(name: str) -> list[BuiltinTrunk]:
     if name == "auto":
-        return list(TRUNKS.values())
+        return [trunk for trunk in TRUNKS.values() if not trunk.private]
     known = name.replace("-", "_")
     if known not in TRUNKS:
         raise UnknownNameError(describe_unknown("trunk", name, ["auto", *TRUNKS]))

@@ -210,6 +210,14 @@ def test_a_label_without_a_readable_picture_is_not_forgotten(masks: Path) -> Non
         faceattr.train(masks, "mask", crops=True)
 
 
+def test_private_features_are_used_on_request_and_never_kept(masks: Path, cache: Path) -> None:
+    training = faceattr.train(masks, "mask", crops=True, trunk="identity", mirror=False)
+    assert training.head.trunk == "identity"
+    assert not list(cache.rglob("*.npz"))
+    assert "identity" not in faceattr.train(masks, "mask", crops=True, mirror=False).trunks
+    assert len(list(cache.rglob("*.npz"))) == 1
+
+
 def test_wrong_options_are_named(labelled: LabelledSet) -> None:
     with pytest.raises(UnknownNameError, match="unknown trunk 'emotoin'; did you mean 'emotion'"):
         faceattr.train(labelled, "mask", trunk="emotoin")
