@@ -47,6 +47,7 @@ MIN_VALUES = 30  # pictures of an estimate
 IMBALANCE = 10  # times as many pictures of the most frequent label as of the rarest
 DOUBT = 0.8  # probability of another label, from which the given one is doubted
 DOUBT_STD = 3.0  # standard deviations between an estimate and its doubted value
+BUILT_IN = "built-in"  # begins the names of baselines that faceattr ships
 WITHIN_STD = 0.683  # share of the errors within the standard deviation of a normal distribution
 
 Priors: TypeAlias = str | Mapping[str, float]
@@ -438,7 +439,7 @@ def _sift(data: LabelledSet, looks: Sequence[Look], targets: Sequence[Target | N
     rows: list[int] = []
     contradictions = copies = 0
     for same in by_content.values():
-        different = list(dict.fromkeys(str(targets[row]) for row in same))
+        different = list(dict.fromkeys(_text(targets[row]) for row in same))
         if len(different) > 1:
             contradictions += len(same)
             for row in same:
@@ -576,7 +577,7 @@ def _baselines(
         yield "always the median", float(np.abs(targets - np.median(targets)).mean())
         if attribute == AgeAnalyzer.attribute and output == AgeAnalyzer.output:
             ages = _builtin_scores(AgeAnalyzer, features) @ AGES[:NUM_AGES]
-            yield "built-in age", float(np.abs(ages - targets).mean())
+            yield f"{BUILT_IN} age", float(np.abs(ages - targets).mean())
         return
     counts = np.bincount(targets)
     yield f"always {output.names[int(counts.argmax())]}", float(counts.max() / counts.sum())
@@ -585,7 +586,7 @@ def _baselines(
         if all(label.casefold() in known for label in output.names):
             columns = [known[label.casefold()] for label in output.names]
             answers = _builtin_scores(analyzer, features)[:, columns].argmax(axis=1)
-            yield f"built-in {analyzer.attribute}", float((answers == targets).mean())
+            yield f"{BUILT_IN} {analyzer.attribute}", float((answers == targets).mean())
 
 
 def _builtin_scores(
@@ -654,6 +655,10 @@ def _warnings(
         own = {groups[row] for row, one in zip(sifted.rows, classes, strict=True) if one == index}
         if len(own) == 1:
             yield f"all pictures of {label} are of one group; its figures say nothing"
+    reached = training.trunks[training.head.trunk]
+    for name, figure in training.baselines.items():
+        if name.startswith(BUILT_IN) and (figure > reached if labels else figure < reached):
+            yield f"{name} does better on these pictures ({figure:.3g} against {reached:.3g})"
     simplest, figure = next(iter(training.baselines.items()))
     low, high = training.interval
     if (low <= figure) if labels else (high >= figure):
@@ -691,6 +696,10 @@ def _notes(training: Training, choice: _Choice, priors: Priors | None) -> dict[s
         "crop": crop,
         **made,
     }
+
+
+def _text(target: Target | None) -> str:
+    return f"{target:g}" if isinstance(target, float) else str(target)
 
 
 def _name(picture: ImageSource, row: int) -> str:

@@ -237,6 +237,25 @@ def test_what_shows_nothing_is_said_to(labelled: LabelledSet) -> None:
     assert any("not clearly better than" in warning for warning in training.warnings)
 
 
+def test_a_built_in_analyzer_that_does_better_is_named(
+    labelled: LabelledSet, face: BGRImage
+) -> None:
+    crops = [face_variant(face, seed, mask=False) for seed in range(24)]
+    truth = ["happy"] * 14 + ["sad"] * 10  # all smile, so that 14 of 24 are right
+    data = LabelledSet("smiles", crops, {"truth": truth}, are_crops=True)
+    training = faceattr.train(data, "mood", **QUICK)
+    assert training.baselines["built-in emotion"] == pytest.approx(14 / 24)
+    is_named = any("built-in emotion does better" in warning for warning in training.warnings)
+    assert is_named == (training.trunks["emotion"] < 14 / 24)
+
+
+def test_numbers_under_which_a_picture_is_twice_are_short(face: BGRImage) -> None:
+    crops = [face_variant(face, seed, mask=False) for seed in range(32)]
+    data = LabelledSet("ages", [*crops, crops[0]], {"truth": [*range(10, 42), 50]}, are_crops=True)
+    training = faceattr.train(data, "age", unit="years", **QUICK)
+    assert training.left_out["picture 0"] == "the same picture is there as 10 and as 50"
+
+
 def test_a_file_is_not_replaced_unless_told_to(labelled: LabelledSet, tmp_path: Path) -> None:
     to = tmp_path / "mask.faceattr"
     to.write_bytes(b"mine")
