@@ -23,6 +23,7 @@ from faceattr.api import (
     register_detector,
     report,
     stream,
+    train,
     verify,
 )
 from faceattr.detectors.base import Detector, Finder, Search
@@ -73,6 +74,7 @@ from faceattr.types import (
 from faceattr.weights import Weights
 
 if TYPE_CHECKING:
+    from faceattr.analyzers.trained import trained_analyzer
     from faceattr.streaming.analysis import LiveAnalysis, play
     from faceattr.streaming.sinks import (
         CallbackSink,
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     )
     from faceattr.streaming.sources import LiveSource, Pictures, Source, VideoFile, open_source
     from faceattr.streaming.statistics import TrackTable
+    from faceattr.training.training import Training
 
 __version__ = "0.1.0"
 
@@ -98,6 +101,8 @@ _STREAMING = {  # SciPy and others take a moment, for streams only
     "sources": ("LiveSource", "Pictures", "Source", "VideoFile", "open_source"),
     "statistics": ("TrackTable",),
 }
+
+_TRAINING = {"Training": "training.training", "trained_analyzer": "analyzers.trained"}
 
 __all__ = [
     "API_VERSION",
@@ -156,6 +161,7 @@ __all__ = [
     "StreamOptions",
     "TimelineSink",
     "TrackTable",
+    "Training",
     "Trunk",
     "Unit",
     "UnknownAttributeError",
@@ -187,6 +193,8 @@ __all__ = [
     "stream",
     "to_dataframe",
     "to_supervision",
+    "train",
+    "trained_analyzer",
     "verify",
 ]
 
@@ -194,9 +202,11 @@ __all__ = [
 if not TYPE_CHECKING:  # for mypy, every name would exist
 
     def __getattr__(name: str) -> Any:
-        """Import what only streams need when it is asked for."""
+        """Import what only streams and training need when it is asked for."""
         from importlib import import_module
 
+        if name in _TRAINING:
+            return getattr(import_module(f"faceattr.{_TRAINING[name]}"), name)
         for module, names in _STREAMING.items():
             if name in names:
                 return getattr(import_module(f"faceattr.streaming.{module}"), name)

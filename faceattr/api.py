@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 
     from faceattr.analyzers.base import Analyzer
     from faceattr.detectors.base import Detector
+    from faceattr.evaluation.datasets import LabelledSet
     from faceattr.options import PipelineKeywords, StreamKeywords
     from faceattr.streaming.analysis import Results
     from faceattr.streaming.sinks import Sink
     from faceattr.streaming.sources import FrameSource
+    from faceattr.training.training import Priors, Training
 
 
 def analyze(
@@ -233,6 +236,83 @@ def report(
     return Path(to)
 
 
+def train(
+    data: str | os.PathLike[str] | LabelledSet,
+    attribute: str,
+    *,
+    to: str | os.PathLike[str] | None = None,
+    unit: str | None = None,
+    trunk: str = "auto",
+    split: str | None = None,
+    crops: bool | None = None,
+    group: str | int | None = None,
+    priors: Priors | None = None,
+    mirror: bool | None = None,
+    overwrite: bool = False,
+    **options: Unpack[PipelineKeywords],
+) -> Training:
+    """Learn an attribute from labelled pictures: fit a head to the features of a built-in network.
+
+    What was seen in the pictures is remembered, so that the next call with them begins at once.
+
+    Args:
+        data: A folder with a folder of pictures per label, a CSV file with the columns ``path``
+            and ``label``, or another set that `faceattr eval` reads.
+        attribute: Name for what the analyzer reads.
+        to: File to write, whose name ends in ``.faceattr``; None to keep the result in memory.
+        unit: Unit of the values to learn, such as ``"years"``; None to learn labels.
+        trunk: ``"emotion"``, ``"age_gender"``, or ``"auto"`` for the better in cross-validation;
+            or ``"identity"``, whose features are not remembered, as people can be found by them.
+        split: Part of the set; None for all of it.
+        crops: Whether the pictures are crops of faces; None for what the kind of set says.
+        group: Column of a CSV file, or level of the folders below the set's, 1 for the labels':
+            pictures of one group, such as a person, are never on both sides of the
+            cross-validation.
+        priors: ``"equal"``, or the share of each label where the analyzer will be used; None for
+            the shares in ``data``.
+        mirror: Whether to learn from mirror images too; None for what is better in
+            cross-validation.
+        overwrite: Replace the file if it exists.
+        options: As in `analyze`: those of the detector and of the engine.
+
+    Returns:
+        The head, which `Training.save` writes and `Training.analyzer` makes an analyzer of, and
+        what is known about its answers.
+
+    Raises:
+        OptionError: The set is too small or of another form, or an option does not fit it.
+        SinkError: The file exists or cannot be written.
+        FaceattrError: As in `analyze`.
+    """
+    from faceattr.evaluation.datasets import LabelledSet, load_labelled_set
+    from faceattr.training.training import check_name, train_head  # SciPy takes a moment
+
+    path = None if isinstance(data, LabelledSet) else Path(data)
+    labelled = (
+        data
+        if isinstance(data, LabelledSet)
+        else load_labelled_set(data, attribute=attribute, split=split)
+    )
+    if crops is not None:
+        labelled = replace(labelled, are_crops=crops)
+    if to is not None:  # before the work, as much can be wrong with it
+        Outputs(inputs=[path, *labelled.pictures], overwrite=overwrite).file(check_name(to))
+    training = train_head(
+        labelled,
+        attribute,
+        pipeline=shared_pipeline((), options),
+        unit=unit,
+        trunk=trunk,
+        group=group,
+        priors=priors,
+        mirror=mirror,
+        path=path,
+    )
+    if to is not None:
+        training.save(to, overwrite=overwrite)
+    return training
+
+
 def verify(
     first: ImageSource | Face,
     second: ImageSource | Face,
@@ -281,7 +361,7 @@ def create_analyzer(name: str, **options: Any) -> Analyzer:
     """Return a new analyzer.
 
     Args:
-        name: One of those that `list_analyzers` returns.
+        name: One of those that `list_analyzers` returns, or the path of a file that `train` wrote.
         options: Arguments of its class.
 
     Raises:
@@ -332,7 +412,20 @@ def shared_pipeline(actions: Actions, options: PipelineKeywords) -> Pipeline:
         hash(chosen)
     except TypeError:  # a plugin without a hash, such as a plain dataclass
         return Pipeline.from_options(chosen)
-    return _remembered(chosen)
+    return _remembered(chosen, _states_of_files(chosen.chosen))
 
 
-_remembered = lru_cache(maxsize=8)(Pipeline.from_options)
+@lru_cache(maxsize=8)
+def _remembered(options: PipelineOptions, files: tuple[object, ...]) -> Pipeline:
+    return Pipeline.from_options(options)
+
+
+def _states_of_files(actions: Iterable[str | Analyzer]) -> tuple[object, ...]:
+    """Return what changes when the file of a trained analyzer is written anew."""
+    states: list[object] = []
+    for action in actions:
+        if isinstance(action, str) and "." in action:
+            with suppress(OSError, ValueError):
+                found = os.stat(action)
+                states.append((found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(states)

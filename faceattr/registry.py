@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import PurePath
+from pkgutil import resolve_name
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from faceattr.arguments import explained
@@ -39,25 +41,38 @@ class Registry(Generic[T]):
         group: Entry point group in which other packages announce their plugins.
         builtin: Name to ``"module:Class"`` of the built-in plugins.
         base: Class that every plugin derives from.
+        files: Suffix of files whose paths can stand for names, to ``"module:function"`` that makes
+            the class of such a file.
     """
 
     def __init__(
-        self, *, kind: str, group: str, builtin: Mapping[str, str], base: type = object
+        self,
+        *,
+        kind: str,
+        group: str,
+        builtin: Mapping[str, str],
+        base: type = object,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self._kind = kind
         self._group = group
         self._builtin = builtin
         self._base = base
+        self._files = files or {}
         self._registered: dict[str, type[T]] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._entry_points, *self._registered}))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._registered or name in self._entry_points
+        return (
+            name in self._registered
+            or name in self._entry_points
+            or (isinstance(name, str) and self._is_file(name))
+        )
 
     def get(self, name: str) -> type[T]:
-        """Return the class of that name.
+        """Return the class of that name, or of that file.
 
         Raises:
             UnknownNameError: Nothing has that name; the message suggests the nearest.
@@ -69,6 +84,9 @@ class Registry(Generic[T]):
             raise UnknownNameError(f"{name!r:.100} is not a name; give that of one {self._kind}")
         if name in self._registered:
             return self._registered[name]
+        if name not in self._entry_points and self._is_file(name):
+            make: Callable[[str], type[T]] = resolve_name(self._files[_suffix(name)])
+            return make(name)
         if name not in self._entry_points:
             raise UnknownNameError(describe_unknown(self._kind, name, list(self)))
         first, *others = self._entry_points[name]
@@ -143,6 +161,8 @@ class Registry(Generic[T]):
         """
         if name in self._registered:
             return self._registered[name].__module__
+        if name not in self._entry_points and self._is_file(name):
+            return f"the file {name}"
         if name not in self._entry_points:
             raise UnknownNameError(describe_unknown(self._kind, name, list(self)))
         return _provider(self._entry_points[name][0])
@@ -155,6 +175,9 @@ class Registry(Generic[T]):
         for entry_point in entry_points(group=self._group):
             found.setdefault(entry_point.name, []).append(entry_point)
         return found
+
+    def _is_file(self, name: str) -> bool:
+        return _suffix(name) in self._files
 
     def _load(self, entry_point: EntryPoint) -> type[T]:
         name = f"{self._kind} {entry_point.name!r} of {_provider(entry_point)}"
@@ -235,6 +258,10 @@ def _refuse_coroutine(value: object, name: str) -> None:
     if inspect.iscoroutine(value):
         value.close()  # or Python warns that nobody awaits it
         raise PluginError(f"{name} is a coroutine; write it with def instead of async def")
+
+
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix.lower()
 
 
 def _provider(entry_point: EntryPoint) -> str:

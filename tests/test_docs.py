@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
 import pytest
 from onnx_files import write_classifier
+from skimage import data as skimage_data
 
 from faceattr import Detection, Pipeline, analyze
 from faceattr.cli import run as run_command
+from faceattr.cli.training import train_analyzer
 from faceattr.deepface import DeepFaceWarning
 from faceattr.engines import create_engine
 from faceattr.evaluation.evaluate import evaluate
@@ -190,3 +193,43 @@ def test_the_page_on_evaluation_names_options_that_there_are(
 
 def test_the_page_on_evaluation_quotes_the_right_interval() -> None:
     assert wilson_interval(80, 100) == pytest.approx((0.71, 0.87), abs=0.005)
+
+
+def test_the_page_on_training_works_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    image = load_image(Path(skimage_data.__path__[0]) / "astronaut.png")
+    rng = np.random.default_rng(0)
+    for label, brightness in (("glasses", 0.4), ("none", 1.0)):  # what it learns matters not here
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        for index in range(10):
+            picture = image[:320, 60:380] * brightness + rng.normal(0, 4, (320, 320, 3))
+            path = tmp_path / "pictures" / label / f"{index}.png"
+            cv2.imwrite(str(path), np.clip(picture, 0, 255).astype(np.uint8))
+    for name in ("photo.jpg", "photo2.jpg"):
+        cv2.imwrite(name, image)
+    source = "\n".join(block("train.md", "From Python", number) for number in range(3))
+    page = run(source, tmp_path, monkeypatch)
+    assert page["training"].counts == {"glasses": 10, "none": 10}
+    assert page["live"].analyze("photo.jpg")[0].attributes.keys() == {"eyewear"}
+    crops = [image[60:200, 155:295] // (1 + index % 2) + index for index in range(20)]
+    assert page["learn"](crops, ["light", "dark"] * 10).counts == {"dark": 10, "light": 10}
+
+
+def test_the_page_on_training_names_options_that_exist() -> None:
+    text = (DOCS / "train.md").read_text(encoding="utf-8")
+    known = inspect.signature(train_analyzer).parameters.values()
+    flags = {name for one in known for name in flags_of(one)}
+    named = re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE)
+    assert len(named) == 8
+    assert set(named) <= flags
+
+
+def flags_of(parameter: inspect.Parameter) -> list[str]:
+    """Return the flags of a parameter of a command."""
+    option = get_args(parameter.annotation)[-1]
+    given = [option.default, *(option.param_decls or ())]  # Typer takes the first for a default
+    names = [one for one in given if isinstance(one, str) and one.startswith("--")]
+    return "/".join(names or [f"--{parameter.name}"]).split("/")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import faceattr
+from faceattr.evaluation.metrics import ClassificationReport
 from faceattr.images import load_image
 from faceattr.streaming.sinks import VideoSink
 from faceattr.types import Frame
@@ -84,3 +87,19 @@ def test_examples_say_what_to_do_where_they_cannot_go_on(
 ) -> None:
     with pytest.raises(SystemExit, match=message):
         run(monkeypatch, name, *arguments)
+
+
+def test_the_pictures_of_the_training_example_can_be_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    run(monkeypatch, "train/make_pictures.py", "pictures", "12")
+    training = faceattr.train("pictures", "mask", to="mask.faceattr")
+    assert isinstance(training.report, ClassificationReport)
+    assert training.report.accuracy > 0.9
+    page = (EXAMPLES / "train" / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    capsys.readouterr()
+    exec(snippet.replace("000", "011"), {})
+    assert capsys.readouterr().out.startswith("masked ")

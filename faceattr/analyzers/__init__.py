@@ -22,4 +22,5 @@ analyzers: Registry[Analyzer] = Registry(
         "race-vgg": "faceattr.analyzers.vgg_face:RaceVggAnalyzer",
     },
     base=Analyzer,
+    files={".faceattr": "faceattr.analyzers.trained:trained_analyzer"},
 )

@@ -13,7 +13,17 @@ import cv2
 import typer
 
 from faceattr import __version__
-from faceattr.cli import evaluation, pictures, plugins, recognition, report, streams, weights
+from faceattr.cli import (
+    evaluation,
+    exporting,
+    pictures,
+    plugins,
+    recognition,
+    report,
+    streams,
+    training,
+    weights,
+)
 from faceattr.cli.help import Command, Group
 from faceattr.cli.rendering import finish_output, prepare_streams, say, show
 from faceattr.cli.signals import INTERRUPTED, SIGNALLED, catch_signals
@@ -42,6 +52,8 @@ app.command()(recognition.verify)
 app.command()(recognition.find)
 app.add_typer(recognition.app, name="gallery", cls=Group)
 app.command("eval")(evaluation.evaluate_analyzer)
+app.command("train")(training.train_analyzer)
+app.command("export")(exporting.export_analyzer)
 app.command("list")(plugins.list_plugins)
 app.command("info")(plugins.show_info)
 app.add_typer(weights.app, name="weights", cls=Group)

@@ -123,7 +123,7 @@ def evaluate_analyzer(
 
         folder = outputs.folder(output.save)
         charts = {
-            (name, kind): folder.file(f"{action}-{name}{kind}.png")
+            (name, kind): folder.file(f"{Path(action).name}-{name}{kind}.png")
             for name in labelled.ground_truth
             for kind in CHARTS[isinstance(pipeline.outputs[attribute], Labels)]
         }

@@ -1,0 +1,1 @@
+"""How good analyzers are that `faceattr train` makes of few and of many pictures."""

@@ -1,0 +1,78 @@
+"""The trunks of the built-in networks, on which trained heads stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from faceattr.alignment import CropSpec
+from faceattr.analyzers.age_gender import CROP as AGE_GENDER_CROP
+from faceattr.analyzers.builtin import FEATURES, load_builtin
+from faceattr.analyzers.emotion import EmotionAnalyzer
+from faceattr.analyzers.identity import CROP as IDENTITY_CROP
+from faceattr.engines.base import Engine
+from faceattr.networks import graph
+from faceattr.networks.graph import Network
+from faceattr.networks.shapes import output_shapes
+from faceattr.types import Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinTrunk:
+    """A built-in network up to its features.
+
+    Attributes:
+        name: Name of the network's file in the assets.
+        crop: Form of the crops that it takes.
+        refresh: Seconds between runs on the same face of a stream.
+        private: Whether people can be found again by its features, so that they are not kept.
+    """
+
+    name: str
+    crop: CropSpec
+    refresh: float = 0.0
+    private: bool = False
+
+    @property
+    def identity(self) -> str:
+        """`Network.identity` of the trunk."""
+        return _described(self.name)[0]
+
+    @property
+    def num_features(self) -> int:
+        """Number of features of a face."""
+        return _described(self.name)[1]
+
+    @property
+    def network(self) -> Network:
+        """The layers up to the features."""
+        return graph.up_to(load_builtin(self.name), FEATURES)
+
+    def load(self, engine: Engine) -> Trunk:
+        """Return the trunk, which all heads on it share.
+
+        That of a private network has a name of its own in `Face.features`, as the network's name
+        stands there for its descriptor.
+        """
+        name = f"{self.name}_features" if self.private else self.name
+        return Trunk(name, engine.compile(self.network))
+
+
+TRUNKS = {
+    trunk.name: trunk
+    for trunk in (
+        BuiltinTrunk("emotion", EmotionAnalyzer.crop),
+        BuiltinTrunk("age_gender", AGE_GENDER_CROP, refresh=1.0),
+        BuiltinTrunk("identity", IDENTITY_CROP, refresh=1.0, private=True),
+    )
+}
+"""The trunks by their names; the private ones come last."""
+
+
+@lru_cache
+def _described(name: str) -> tuple[str, int]:
+    network = TRUNKS[name].network
+    identity = network.identity
+    assert identity is not None  # built-in networks have a digest
+    (num_features,) = output_shapes(network.layers)[FEATURES]
+    return identity, num_features

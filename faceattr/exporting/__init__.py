@@ -1,0 +1,1 @@
+"""Analyzers to files that other programs run: what `faceattr export` does."""

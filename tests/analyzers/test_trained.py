@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import faceattr
+from faceattr.analyzers import analyzers
+from faceattr.analyzers.trained import trained_analyzer
+from faceattr.analyzers.trunks import TRUNKS, BuiltinTrunk
+from faceattr.errors import UnknownNameError, WeightsError
+from faceattr.forms import Labels, Unit
+from faceattr.networks.formats import trained
+from faceattr.networks.formats.trained import TrainedHead
+from faceattr.testing import check_analyzer
+
+
+def random_head(trunk: str = "emotion", output: Labels | Unit | None = None) -> TrainedHead:
+    output = output or Labels(["calm", "lively"])
+    known = TRUNKS[trunk]
+    kernel = np.random.default_rng(0).normal(scale=0.1, size=(known.num_features, 2))
+    return TrainedHead(
+        "mood",
+        output,
+        trunk,
+        known.identity,
+        kernel.astype(np.float32),
+        np.zeros(2, np.float32),
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mood.faceattr"
+    path.write_bytes(trained.save(random_head()))
+    return path
+
+
+@pytest.mark.parametrize("trunk", list(TRUNKS))
+@pytest.mark.parametrize("output", [Labels(["calm", "lively"]), Unit("points")])
+def test_trained_analyzers_keep_the_rules(trunk: str, output: Labels | Unit) -> None:
+    check_analyzer(trained_analyzer(random_head(trunk, output))())
+
+
+def test_a_file_stands_where_a_name_can(file: Path, astronaut: Path) -> None:
+    (face,) = faceattr.analyze(astronaut, f"emotion,{file}")
+    assert list(face.attributes) == ["emotion", "mood"]
+    assert set(face.classification("mood").scores) == {"calm", "lively"}
+    assert faceattr.create_analyzer(str(file)).attribute == "mood"
+    assert analyzers.provider(str(file)) == f"the file {file}"
+
+
+def test_a_file_that_was_written_anew_is_read_anew(file: Path, astronaut: Path) -> None:
+    (before,) = faceattr.analyze(astronaut, str(file))
+    other = replace(random_head(), bias=np.array([50, 0], np.float32))
+    file.unlink()
+    file.write_bytes(trained.save(other))
+    (after,) = faceattr.analyze(astronaut, str(file))
+    assert before.classification("mood").confidence < 0.999
+    assert after.classification("mood").scores["calm"] == pytest.approx(1)
+
+
+def test_heads_on_one_trunk_cost_one_pass(
+    file: Path, astronaut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    original = faceattr.CropBatch.features
+
+    def count(batch: faceattr.CropBatch, trunk: faceattr.Trunk) -> faceattr.Features:
+        before = len(batch.known_features)
+        features = original(batch, trunk)
+        calls.append(len(batch.known_features) - before)
+        return features
+
+    monkeypatch.setattr(faceattr.CropBatch, "features", count)
+    faceattr.Pipeline(["emotion", str(file)]).analyze(astronaut)
+    assert calls == [1, 0]  # the second head finds the features of the first
+
+
+def test_an_analyzer_travels_without_its_file(file: Path, astronaut: Path) -> None:
+    analyzer = faceattr.create_analyzer(str(file))
+    (expected,) = faceattr.analyze(astronaut, [analyzer])
+    file.unlink()
+    copied = pickle.loads(pickle.dumps(analyzer))
+    (face,) = faceattr.analyze(astronaut, [copied])
+    assert face.attributes == expected.attributes
+
+
+def test_a_head_of_another_trunk_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mood.faceattr"
+    path.write_bytes(trained.save(replace(random_head(), trunk_identity="0" * 64)))
+    with pytest.raises(WeightsError, match=r"mood\.faceattr was trained on a trunk 'emotion' that"):
+        faceattr.create_analyzer(str(path))
+    path.write_bytes(trained.save(replace(random_head(), trunk="resnet")))
+    with pytest.raises(WeightsError, match=r"'resnet'.*there are emotion, age_gender, identity"):
+        faceattr.create_analyzer(str(path))
+
+
+def test_a_head_of_another_width_is_refused() -> None:
+    narrow = replace(random_head(), kernel=np.zeros((3, 2), np.float32))
+    with pytest.raises(WeightsError, match="takes 3 features, but the trunk 'emotion' gives 224"):
+        trained_analyzer(narrow)
+
+
+def test_a_missing_file_and_a_missing_name_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such file"):
+        faceattr.create_analyzer(str(tmp_path / "mood.faceattr"))
+    with pytest.raises(UnknownNameError, match="unknown analyzer 'mood'"):
+        faceattr.create_analyzer("mood")
+
+
+def test_the_trunks_are_those_of_the_built_in_analyzers(astronaut: Path) -> None:
+    pipeline = faceattr.Pipeline(["emotion", "age"], features=True)
+    (face,) = pipeline.analyze(astronaut)
+    assert {name: len(face.features[name]) for name in face.features} == {
+        trunk.name: trunk.num_features for trunk in TRUNKS.values() if not trunk.private
+    }
+    assert all(isinstance(trunk, BuiltinTrunk) for trunk in TRUNKS.values())
