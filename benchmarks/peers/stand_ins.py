@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx  # type: ignore[import-not-found]  # in the environment that runs this
+import onnx  # in the environment that runs this
 from onnx import TensorProto, helper, numpy_helper
 
 from faceattr.networks.architectures.emotion_cnn import emotion_cnn
