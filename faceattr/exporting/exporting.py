@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,17 +190,38 @@ def _write_tflite(
     network: Network, about: str, staged: list[Path], crops: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Write the file and what it cannot hold beside it, and return its answers."""
-    import tensorflow as tf
-
     from faceattr.engines.tensorflow import to_keras  # which says if TensorFlow is not here
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(to_keras(network))
-    staged[0].write_bytes(converter.convert())
+    content = _to_tflite(to_keras(network), crops.shape[1:])
+    staged[0].write_bytes(content)
     staged[1].write_text(about, encoding="utf-8")
-    interpreter = tf.lite.Interpreter(model_path=str(staged[0]))
+    return _run_tflite(content, crops.astype(np.float32))
+
+
+def _to_tflite(model: Any, shape: tuple[int, ...]) -> bytes:
+    """Return a Keras model as TensorFlow Lite has it, for crops of that shape.
+
+    Its variables become constants here; the converter would save and load the model for that,
+    which takes a minute.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants
+
+    crops = tf.TensorSpec((None, *shape), tf.float32, "crops")
+    function = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(crops)
+    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+    content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+    return content
+
+
+def _run_tflite(content: bytes, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the output of TensorFlow Lite's interpreter."""
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(model_content=content)
     (given,), (answered,) = interpreter.get_input_details(), interpreter.get_output_details()
     interpreter.resize_tensor_input(given["index"], crops.shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], crops.astype(np.float32))
+    interpreter.set_tensor(given["index"], crops)
     interpreter.invoke()
     return np.asarray(interpreter.get_tensor(answered["index"]))
