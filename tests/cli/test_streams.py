@@ -84,7 +84,7 @@ def test_a_stream_needs_no_window(faceattr: Command, clip: Path, tmp_path: Path)
     options = ["--no-display", "--max-frames", "7", "--refresh", "emotion=2"]
     options += ["--detect-every", "auto", "--labels", "happy,sad"]
     done = faceattr("stream", clip, *options, "--jsonl", lines)
-    assert (done.status, done.stdout) == (0, "frames: 5, faces: 0\n")
+    assert (done.status, done.stdout) == (0, "")
     assert "7 frames, 1 face, " in done.stderr
     faces = [json.loads(line)["faces"][0] for line in lines.read_text().splitlines()]
     assert [bool(face["attributes"]) for face in faces] == [False] * 4 + [True] * 3
