@@ -27,7 +27,11 @@ def answer(analyzer: Analyzer, picture: Path, *, engine: str = "openvino") -> At
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_they_say_what_the_published_networks_say(engine: str, astronaut: Path) -> None:
+def test_they_say_what_the_published_networks_say(
+    engine: str, astronaut: Path, request: pytest.FixtureRequest
+) -> None:
+    if engine == "tensorflow":
+        request.getfixturevalue("tensorflow")
     age = answer(AgeOpenAnalyzer(), astronaut, engine=engine)
     gender = answer(GenderOpenAnalyzer(), astronaut, engine=engine)
     assert isinstance(age, Estimate)

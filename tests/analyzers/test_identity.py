@@ -47,6 +47,7 @@ def test_the_descriptor_of_a_photograph_is_known(astronaut: Path) -> None:
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_engines_agree_on_what_ships() -> None:
     network = load_builtin("identity")
     first, second = (

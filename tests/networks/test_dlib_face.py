@@ -44,6 +44,7 @@ def test_scaling_and_mean_color_are_folded_into_the_first_convolution() -> None:
     np.testing.assert_allclose(answer[0, 1, 2], expected, atol=1e-4)
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_engines_agree() -> None:
     network = Network("dlib-face", dlib_face(), WEIGHTS)
     crops = np.random.default_rng(2).integers(0, 256, (2, 150, 150, 3)).astype(np.uint8)
