@@ -44,12 +44,13 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     Raises:
         OptionError: When the command is called, the options class refuses a value.
     """
-    hints = get_type_hints(command, include_extras=True)
+    # not get_type_hints(), which makes Optional[Annotated[…]] of a default of None in Python 3.10
+    signature = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     flags: dict[str, list[inspect.Parameter]] = {panel: [] for panel in PANELS}
     names: dict[str, tuple[type, dict[str, str]]] = {}  # of fields, by those of their flags
-    for parameter in inspect.signature(command).parameters.values():
-        hint = hints[parameter.name]
+    for parameter in signature.parameters.values():
+        hint = parameter.annotation
         kind, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         if not is_dataclass(kind):
             parameters.append(parameter.replace(annotation=hint))

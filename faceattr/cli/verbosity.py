@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -72,11 +72,7 @@ def levels_kept() -> Iterator[None]:
 
 def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--quiet`` and ``--verbose`` to a command; the same before its name hold until then."""
-    hints = get_type_hints(command, include_extras=True)
-    parameters = [
-        one.replace(annotation=hints[one.name])
-        for one in inspect.signature(command).parameters.values()
-    ]
+    parameters = list(inspect.signature(command, eval_str=True).parameters.values())
     parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
         for name, default, hint in (("quiet", False, Quiet), ("verbose", 0, Verbose))
