@@ -29,6 +29,8 @@ def region(picture: BGRImage, **options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("backend", ["opencv", "mtcnn", "yunet", "dlib"])
 def test_eyes_are_the_subjects_own(backend: str) -> None:
+    if backend == "dlib":
+        pytest.importorskip("dlib")
     (face,) = DeepFace.extract_faces(WOMAN, backend)
     area = face["facial_area"]
     assert np.abs(np.subtract(area["left_eye"], LEFT_EYE)).max() <= 4

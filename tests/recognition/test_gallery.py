@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -166,19 +167,21 @@ def test_after_an_error_nothing_is_saved(tmp_path: Path) -> None:
     assert Gallery.load(path) == of_three()
 
 
-def add_one(path: Path, seed: int) -> None:
-    with Gallery.edit(path) as gallery:
-        gallery.add_vectors([f"p{seed}"], look(seed)[None])
+ADD_ONE = """
+import sys
+import numpy as np
+from faceattr import Gallery
+path, seed = sys.argv[1:]
+with Gallery.edit(path) as gallery:
+    gallery.add_vectors([f"p{seed}"], np.eye(128, dtype=np.float32)[[int(seed)]])
+"""
 
 
 def test_processes_that_edit_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "people.npz"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=add_one, args=(path, seed)) for seed in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    commands = [[sys.executable, "-c", ADD_ONE, str(path), str(seed)] for seed in range(3)]
+    workers = [subprocess.Popen(command) for command in commands]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert sorted(Gallery.load(path).people) == ["p0", "p1", "p2"]
 
 
