@@ -5,6 +5,7 @@ Reference: dnn_age_predictor_v1 and dnn_gender_classifier_v1 of davisking/dlib-m
 
 from __future__ import annotations
 
+from faceattr.networks.architectures.dlib_graph import DlibGraph
 from faceattr.networks.graph import Layer
 
 AGE_CLASSES = 81
@@ -20,28 +21,17 @@ GENDER_STAGES = ((32, 2), (64, 2))
 def dlib_age() -> tuple[Layer, ...]:
     """Return the graph from (N, 64, 64, 3) RGB crops in [0, 255] to (N, 81) probabilities.
 
-    2.7 million parameters, 58 million multiply-adds.
+    2.7 million parameters, 64 million multiply-adds.
     """
-    graph = _Graph(64)
-    graph.convolve("stem", AGE_BLOCKS[0][0], size=7, stride=2)
-    graph.add("ReLU", "stem_relu")
-    block = graph.add("MaxPooling2D", "stem_pool", pool_size=(3, 3), strides=(2, 2))
+    graph = _begin(64)
+    last = graph.add_stem(AGE_BLOCKS[0][0])
     for index, (filters, halves) in enumerate(AGE_BLOCKS):
-        name = f"block{index}"
-        graph.convolve(f"{name}_a", filters, block, stride=2 if halves else 1)
-        graph.add("ReLU", f"{name}_relu")
-        branch = graph.convolve(f"{name}_b", filters)
-        if index == 1:  # 14 px: the convolution gives 6, the pooling 7
-            branch = graph.add("ZeroPadding2D", f"{name}_pad", padding=((0, 1), (0, 1)))
-        if halves:
-            graph.add("AveragePooling2D", f"{name}_pool", block, pool_size=(2, 2))
-            block = graph.add(  # appends channels of zeros
-                *("Conv2D", f"{name}_widen"), filters=filters, kernel_size=(1, 1), use_bias=False
-            )
-        graph.add("Add", f"{name}_sum", branch, block)
-        block = graph.add("ReLU", name)
+        # of 14 px, the convolution of the second block gives 6 and its shortcut 7
+        last = graph.add_block(
+            f"block{index}", filters, last, halves=halves, widens=halves, pads=index == 1
+        )
     graph.add("GlobalAveragePooling2D", "features")
-    graph.classify("age", AGE_CLASSES)
+    _classify(graph, "age", AGE_CLASSES)
     return tuple(graph.layers)
 
 
@@ -50,7 +40,7 @@ def dlib_gender() -> tuple[Layer, ...]:
 
     0.1 million parameters, 25 million multiply-adds.
     """
-    graph = _Graph(32)
+    graph = _begin(32)
     for stage, (filters, depth) in enumerate(GENDER_STAGES):
         for index in range(depth):
             graph.convolve(f"stage{stage}_{index}", filters)
@@ -58,30 +48,17 @@ def dlib_gender() -> tuple[Layer, ...]:
         graph.add("AveragePooling2D", f"stage{stage}_pool", pool_size=(2, 2))
     graph.add("Flatten", "flatten")
     graph.add("Dense", "features", units=16, activation="relu")
-    graph.classify("gender", GENDER_CLASSES)
+    _classify(graph, "gender", GENDER_CLASSES)
     return tuple(graph.layers)
 
 
-class _Graph:
-    """Layers, each of which takes the output of the one before it unless told otherwise."""
+def _begin(side: int) -> DlibGraph:
+    graph = DlibGraph("crops", side)
+    # subtracts the mean color and divides; a Rescaling has one offset for all channels
+    graph.add("BatchNormalization", "normalized", epsilon=0.0)
+    return graph
 
-    def __init__(self, side: int) -> None:
-        self.layers = [Layer("InputLayer", "crops", {"shape": (side, side, 3)})]
-        # subtracts the mean color and divides; a Rescaling has one offset for all channels
-        self.add("BatchNormalization", "normalized", epsilon=0.0)
 
-    def add(self, kind: str, name: str, *inputs: str, **config: object) -> str:
-        self.layers.append(Layer(kind, name, config, inputs or (self.layers[-1].name,)))
-        return name
-
-    def convolve(
-        self, name: str, filters: int, *inputs: str, size: int = 3, stride: int = 1
-    ) -> str:
-        # dlib pads a convolution only where its stride is 1
-        padding = "same" if stride == 1 else "valid"
-        sizes = {"kernel_size": (size, size), "strides": (stride, stride)}
-        return self.add("Conv2D", name, *inputs, filters=filters, padding=padding, **sizes)
-
-    def classify(self, name: str, num_classes: int) -> None:
-        self.add("Dense", f"{name}_logits", units=num_classes)
-        self.add("Softmax", name)
+def _classify(graph: DlibGraph, name: str, num_classes: int) -> None:
+    graph.add("Dense", f"{name}_logits", units=num_classes)
+    graph.add("Softmax", name)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from faceattr.errors import WeightsError
+from faceattr.networks.architectures.dlib_graph import DlibGraph
 from faceattr.networks.formats.dlib_file import DlibLayer
 from faceattr.networks.graph import Array, Layer
 
@@ -25,54 +26,29 @@ STAGES = ((32, False, 3), (64, True, 4), (128, True, 3), (256, True, 3), (256, T
 ODD_BLOCKS = frozenset(("stage3_0", "stage4_0"))
 """Blocks in which a strided convolution gives one row and column less than the shortcut."""
 
+SAME_CHANNELS = "stage4_0"  # halves the sides, and keeps the channels
+
 
 def dlib_face() -> tuple[Layer, ...]:
     """Return the graph from (N, 150, 150, 3) RGB crops in [0, 255] to (N, 128) descriptors.
 
     A descriptor has a length of about 1.4. 5.6 million parameters, 272 million multiply-adds.
     """
-    layers = [Layer("InputLayer", "input", {"shape": (SIDE, SIDE, 3)})]
-
-    def add(kind: str, name: str, *inputs: str, **config: object) -> str:
-        layers.append(Layer(kind, name, config, inputs or (layers[-1].name,)))
-        return name
-
-    def convolve(name: str, filters: int, *inputs: str, size: int = 3, stride: int = 1) -> str:
-        # dlib pads a convolution only where its stride is 1
-        return add(
-            "Conv2D",
-            name,
-            *inputs,
-            filters=filters,
-            kernel_size=(size, size),
-            strides=(stride, stride),
-            padding="same" if stride == 1 else "valid",
+    graph = DlibGraph("input", SIDE)
+    graph.add("Rescaling", "scaled", scale=PIXEL_SCALE)
+    last = graph.add_stem(STAGES[0][0])
+    for block, filters, halves in _blocks():
+        last = graph.add_block(
+            block,
+            filters,
+            last,
+            halves=halves,
+            widens=halves and block != SAME_CHANNELS,
+            pads=block in ODD_BLOCKS,
         )
-
-    add("Rescaling", "scaled", scale=PIXEL_SCALE)
-    convolve("stem", STAGES[0][0], size=7, stride=2)
-    add("ReLU", "stem_relu")
-    last = add("MaxPooling2D", "stem_pool", pool_size=(3, 3), strides=(2, 2))
-    for block, filters, down in _blocks():
-        convolve(f"{block}_a", filters, last, stride=2 if down else 1)
-        add("ReLU", f"{block}_relu")
-        branch = convolve(f"{block}_b", filters)
-        if block in ODD_BLOCKS:
-            branch = add("ZeroPadding2D", f"{block}_pad", padding=((0, 1), (0, 1)))
-        if down:
-            last = add("AveragePooling2D", f"{block}_pool", last, pool_size=(2, 2))
-            if block != "stage4_0":  # which keeps the channels
-                last = add(
-                    *("Conv2D", f"{block}_widen", last),
-                    filters=filters,
-                    kernel_size=(1, 1),
-                    use_bias=False,
-                )
-        add("Add", f"{block}_sum", branch, last)
-        last = add("ReLU", block)
-    add("GlobalAveragePooling2D", "features")
-    add("Dense", "descriptor", units=NUM_OUTPUTS, use_bias=False)
-    return tuple(layers)
+    graph.add("GlobalAveragePooling2D", "features")
+    graph.add("Dense", "descriptor", units=NUM_OUTPUTS, use_bias=False)
+    return tuple(graph.layers)
 
 
 def with_fixed_weights(weights: dict[str, list[Array]]) -> dict[str, list[Array]]:
