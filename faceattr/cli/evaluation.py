@@ -30,6 +30,16 @@ CHARTS = {True: ("", "-calibration", "-mistakes"), False: ("-scatter", "-residua
 PREDICTIONS = (".csv", ".jsonl")
 
 
+Crops = Annotated[
+    bool | None,
+    typer.Option(
+        "--crops/--pictures",
+        help="Take the pictures as crops of faces, or find the faces first.",
+        show_default="crops for npz and FER2013's csv",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationOutput:
     """Where the figures go; to tables on the terminal, if nothing else is said."""
@@ -75,14 +85,7 @@ def evaluate_analyzer(
     split: Annotated[
         str | None, typer.Option(help="Part of the set: PublicTest.", show_default="all")
     ] = None,
-    crops: Annotated[
-        bool | None,
-        typer.Option(
-            "--crops/--pictures",
-            help="Take the pictures as crops of faces, or find the faces first.",
-            show_default="crops for npz and FER2013's csv",
-        ),
-    ] = None,
+    crops: Crops = None,
     mapping: Annotated[
         str | None,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from faceattr.cli.evaluation import Crops
 from faceattr.cli.flags import Only, with_flags
 from faceattr.cli.rendering import print_figures, print_table, say, show, with_progress
 from faceattr.cli.signals import INTERRUPTED
@@ -81,14 +82,7 @@ def train_analyzer(
     split: Annotated[
         str | None, typer.Option(help="Part of the set: train.", show_default="all")
     ] = None,
-    crops: Annotated[
-        bool | None,
-        typer.Option(
-            "--crops/--pictures",
-            help="Take the pictures as crops of faces, or find the faces first.",
-            show_default="crops for npz and FER2013's csv",
-        ),
-    ] = None,
+    crops: Crops = None,
     group: Annotated[
         str | None,
         typer.Option(
