@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from threading import get_ident
 from typing import Any, NamedTuple
 from zipfile import ZipFile
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from faceattr.deepface.crops import Extraction, scale_down
 from faceattr.deepface.descriptors import embed, to_input
 from faceattr.errors import ImageError, NoFaceError, OptionError, SinkError
+from faceattr.files import npz_content, write_whole
 from faceattr.networks.architectures.dlib_face import NUM_OUTPUTS
 from faceattr.networks.formats.archives import check_unpacked_size
 
@@ -181,14 +181,9 @@ def save(store: Datastore, path: Path) -> None:
         "has_embedding": store.has_embedding,
         **dict(zip(SIDES, store.places.T, strict=True)),
     }
-    staged = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.part")
     try:
-        with open(staged, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(staged, path)
+        write_whole(path, npz_content(**arrays))
     except OSError as error:
-        with suppress(OSError):
-            staged.unlink()
         raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import GalleryError
+from faceattr.files import npz_content, write_whole
 from faceattr.networks.formats.archives import check_unpacked_size
 from faceattr.types import UNKNOWN
 
@@ -96,23 +95,14 @@ def write_people(path: Path, looks: list[Look], vectors: NDArray[np.float32]) ->
     """
     rows = [list(asdict(look).values()) for look in looks]
     text = json.dumps({"format": FORMAT, "space": SPACE, "looks": rows}).encode()
+    content = npz_content(
+        people=np.frombuffer(text, np.uint8),
+        descriptors=vectors,
+        sha256=np.frombuffer(_digest(text, vectors), np.uint8),
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            staged = Path(file.name)
-            try:
-                np.savez(
-                    file,
-                    people=np.frombuffer(text, np.uint8),
-                    descriptors=vectors,
-                    sha256=np.frombuffer(_digest(text, vectors), np.uint8),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                staged.unlink(missing_ok=True)
-                raise
-        staged.replace(path)
+        write_whole(path, content, private=True)
     except OSError as error:
         raise GalleryError(f"{path}: the gallery cannot be written: {error}") from error
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from faceattr.analyzers.trunks import BuiltinTrunk
 from faceattr.engines import create_engine
 from faceattr.errors import FaceattrError, WeightsError
 from faceattr.evaluation.datasets import LabelledSet
+from faceattr.files import npz_content, write_whole
 from faceattr.images import ImageSource, load_image
 from faceattr.pipeline import Pipeline
 from faceattr.types import BGRImage, CropBatch, Detection, Trunk
@@ -180,23 +180,18 @@ class _Memory:
         if self._path is None or not looks:
             return
         known = [(key, look) for key, look in looks.items() if key]
-        part = self._path.with_name(f".{secrets.token_hex(4)}.npz")
+        content = npz_content(
+            keys=np.array([key for key, _ in known]),
+            contents=np.array([look.content for _, look in known]),
+            problems=np.array([look.problem for _, look in known]),
+            num_faces=np.array([look.num_faces for _, look in known]),
+            features=_stack([look.features for _, look in known if not look.problem]),
+        )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(
-                part,
-                keys=np.array([key for key, _ in known]),
-                contents=np.array([look.content for _, look in known]),
-                problems=np.array([look.problem for _, look in known]),
-                num_faces=np.array([look.num_faces for _, look in known]),
-                features=_stack([look.features for _, look in known if not look.problem]),
-            )
-            os.replace(part, self._path)
+            write_whole(self._path, content)
         except OSError as error:
             logger.warning("the features cannot be remembered: %s", error.strerror or error)
-        finally:
-            with suppress(OSError):
-                part.unlink()
 
     def _read(self) -> dict[str, Look]:
         assert self._path is not None
