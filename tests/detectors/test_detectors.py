@@ -160,7 +160,7 @@ def test_dlib_s_memory_has_a_limit_however_small_a_face_is_asked_for(
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["mtcnn", "yunet"])
+@pytest.mark.parametrize("name", [pytest.param("mtcnn", marks=pytest.mark.slow), "yunet"])
 def test_auto_precision_loses_no_face(name: str, shared: Path) -> None:
     """Every face that is not within 0.02 of the threshold is found at either precision."""
     exact = LoadedDetector(detectors.create(name), create_engine(precision="f32"))

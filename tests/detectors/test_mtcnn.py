@@ -140,6 +140,7 @@ def test_a_forked_child_finds_the_same(astronaut: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.filterwarnings(  # lz4 closes the package's weights late: Python 3.13 says so
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )
