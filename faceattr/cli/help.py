@@ -60,6 +60,22 @@ class Row(NamedTuple):
     text: str
 
 
+class HelpText(NamedTuple):
+    """The help of a command, before it is laid out.
+
+    Attributes:
+        usage: How the command is called.
+        about: Paragraphs, each in one line.
+        sections: Commands, arguments and options by the title under which they are listed.
+        examples: Command lines.
+    """
+
+    usage: str
+    about: list[str]
+    sections: dict[str, list[Row]]
+    examples: list[str]
+
+
 def write_help(command: Any, ctx: Any) -> str:
     """Return the help of a command, in colors if standard output shows them.
 
@@ -71,23 +87,40 @@ def write_help(command: Any, ctx: Any) -> str:
     """
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     paint = _paint if _shows_colors() else _leave
-    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
-    examples = [one for one in paragraphs if one.startswith(EXAMPLES)]
-    about = [one for one in paragraphs if not one.startswith(EXAMPLES)]
-    usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
-    parts = [f"{paint('Usage:', BOLD)} {usage}"]
-    parts += ["\n".join(_wrap(" ".join(one.split()), width)) for one in about]
-    sections = _sections(command, ctx)
-    for title, rows in sections.items():
-        alike = [rows] if title == COMMANDS else [*sections.values()]  # options are all aligned
+    text = help_of(command, ctx)
+    parts = [f"{paint('Usage:', BOLD)} {text.usage}"]
+    parts += ["\n".join(_wrap(one, width)) for one in text.about]
+    for title, rows in text.sections.items():
+        # options are all aligned
+        alike = [rows] if title == COMMANDS else [*text.sections.values()]
         column = _column(row.name for rows in alike for row in rows)
         lines = [line for row in rows for line in _lay_out(row, column, width, paint)]
         parts.append("\n".join([paint(f"{title}:", BOLD), *lines]))
-    for one in examples:
-        _, *lines = one.splitlines()
-        parts.append("\n".join([paint(EXAMPLES, BOLD), *(f"  {line.strip()}" for line in lines)]))
+    if text.examples:
+        parts.append("\n".join([paint(EXAMPLES, BOLD), *(f"  {one}" for one in text.examples)]))
     parts.append("\n".join(_wrap(EXIT_STATUS, width)))
     return "\n\n".join(parts) + "\n"
+
+
+def help_of(command: Any, ctx: Any) -> HelpText:
+    """Return what there is to say about a command, for the terminal and for the site.
+
+    Args:
+        command: The command.
+        ctx: Its context.
+    """
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return HelpText(
+        usage=" ".join([ctx.command_path, *command.collect_usage_pieces(ctx)]),
+        about=[" ".join(one.split()) for one in paragraphs if not one.startswith(EXAMPLES)],
+        sections=_sections(command, ctx),
+        examples=[
+            line.strip()
+            for one in paragraphs
+            if one.startswith(EXAMPLES)
+            for line in one.splitlines()[1:]
+        ],
+    )
 
 
 def _sections(command: Any, ctx: Any) -> dict[str, list[Row]]:
