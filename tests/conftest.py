@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data as skimage_data
@@ -14,7 +16,9 @@ from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
 from faceattr.detectors.base import Detector, Search
 from faceattr.forms import Labels, Unit
-from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate
+from faceattr.images import load_image
+from faceattr.streaming.sinks import VideoSink
+from faceattr.types import BGRImage, Classification, Crops, Detection, Estimate, Frame
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
@@ -42,6 +46,28 @@ def tensorflow() -> None:
 def astronaut() -> Path:
     """A photograph of one smiling face, in the public domain, 512×512 px."""
     return Path(skimage_data.__path__[0]) / "astronaut.png"
+
+
+@pytest.fixture
+def page_folder(astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the pages name, which becomes the current one."""
+    shutil.copy(astronaut, tmp_path / "photo.jpg")  # recognized by its content
+    (tmp_path / "holiday").mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(astronaut, tmp_path / "holiday" / name)
+    with VideoSink(tmp_path / "party.mp4") as sink:
+        for index in range(6):
+            sink.write(Frame(load_image(astronaut), index, index / 25), [])
+    image = load_image(astronaut)[:256, 96:352]
+    for label, darkest in (("bright", 0.8), ("dark", 0.2)):
+        (tmp_path / "labelled" / label).mkdir(parents=True)
+        for number in range(10):
+            darker = image * (darkest + number / 50)
+            cv2.imwrite(str(tmp_path / "labelled" / label / f"{number}.png"), darker)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path.with_name("home")))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

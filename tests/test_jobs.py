@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pytest
 
 import faceattr
 from faceattr.cli import run
-from faceattr.images import load_image
-from faceattr.streaming.sinks import VideoSink
-from faceattr.types import Frame
 
 PAGE = (Path(__file__).parents[1] / "docs" / "jobs.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
@@ -38,34 +33,12 @@ def blocks(section: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", SECTIONS[section], re.DOTALL)
 
 
-@pytest.fixture
-def folder(astronaut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the page names, which becomes the current one."""
-    shutil.copy(astronaut, tmp_path / "photo.jpg")  # recognized by its content
-    (tmp_path / "holiday").mkdir()
-    for name in ("a.png", "b.png"):
-        shutil.copy(astronaut, tmp_path / "holiday" / name)
-    with VideoSink(tmp_path / "party.mp4") as sink:
-        for index in range(6):
-            sink.write(Frame(load_image(astronaut), index, index / 25), [])
-    image = load_image(astronaut)[:256, 96:352]
-    for label, darkest in (("bright", 0.8), ("dark", 0.2)):
-        (tmp_path / "labelled" / label).mkdir(parents=True)
-        for number in range(10):
-            darker = image * (darkest + number / 50)
-            cv2.imwrite(str(tmp_path / "labelled" / label / f"{number}.png"), darker)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path.with_name("home")))
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    return tmp_path
-
-
 @pytest.mark.parametrize("section", [one for one in SECTIONS if one != CAMERA])
-def test_a_job_does_what_it_says(section: str, folder: Path) -> None:
+def test_a_job_does_what_it_says(section: str, page_folder: Path) -> None:
     for word, package in PACKAGES.items():
         if word in SECTIONS[section]:
             pytest.importorskip(package)
-    before = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    before = {str(path.relative_to(page_folder)) for path in page_folder.rglob("*")}
     for command in "".join(blocks(section, "console")).splitlines():
         name, *arguments = shlex.split(command)
         assert name == "faceattr"
@@ -73,12 +46,14 @@ def test_a_job_does_what_it_says(section: str, folder: Path) -> None:
     names: dict[str, Any] = {"faceattr": faceattr}
     for code in blocks(section, "python"):
         exec(compile(code, section, "exec"), names)
-    made = {path for path in folder.rglob("*") if path.is_file()}
-    left = {path.relative_to(folder).as_posix() for path in made} - before
+    made = {path for path in page_folder.rglob("*") if path.is_file()}
+    left = {path.relative_to(page_folder).as_posix() for path in made} - before
     assert left == FILES.get(section, set())
 
 
-def test_what_the_jobs_print_is_right(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_jobs_print_is_right(
+    page_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (first,) = blocks("1. The emotion on a picture", "python")
     exec(first, {})
     label, score = capsys.readouterr().out.split()
