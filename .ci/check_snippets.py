@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/*.md", "examples/*/README.md")
+PAGES = ("README.md", "docs/**/*.md", "examples/*/README.md")
 BLOCK = re.compile(r"(?:([^\n]+)\n\n)?```python\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"`(\w+)\.py`")
 
