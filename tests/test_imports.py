@@ -38,3 +38,12 @@ def test_modules_import_only_from_those_before_them() -> None:
             for name in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
                 before = name in ("assets", room.stem) or order[name] < order[room.stem]
                 assert before, f"{path.relative_to(ROOT)} imports {name}, which comes after it"
+
+
+def test_the_map_of_the_house_has_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = re.search(r"^## The rooms\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
+    assert rooms is not None
+    on_the_map = set(re.findall(r"`([\w.]+)(?:/`|`)", re.sub(r"(?m)\|[^|\n]*\|$", "|", rooms[1])))
+    there = {path.name for path in (ROOT / "faceattr").iterdir() if path.name[0] not in "._"}
+    assert there - {"py.typed"} <= on_the_map
