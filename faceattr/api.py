@@ -150,7 +150,7 @@ def stream(
 
     A live source gives its newest frame, and slow analyzers run in the background: their results
     appear on later frames than the one that they read. A file gives every frame, and the results
-    are the same at any speed.
+    are the same at any speed, unless a `WindowSink` plays it at its own.
 
     Args:
         source: Number of a camera; address like ``rtsp://…``; path of a video, or of a folder or
@@ -166,11 +166,12 @@ def stream(
         SinkError: A sink cannot show or write a result.
         FaceattrError: As in `analyze`.
     """
-    from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
-    from faceattr.streaming.sources import open_source
+    from faceattr.streaming.analysis import LiveAnalysis, play, require_sinks  # SciPy is slow
+    from faceattr.streaming.sources import open_source, paced_for
 
+    require_sinks(sinks)
     chosen = with_gallery(StreamOptions(actions=actions, **options))
-    frames = open_source(source, color=chosen.color)
+    frames = paced_for(sinks, open_source(source, color=chosen.color))
     return play(LiveAnalysis.from_options(replace(chosen, color="bgr")), frames, sinks)
 
 

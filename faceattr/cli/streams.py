@@ -28,7 +28,7 @@ from faceattr.streaming.sinks import (
     VideoSink,
     WindowSink,
 )
-from faceattr.streaming.sources import Paced, Source, VideoFile, open_source
+from faceattr.streaming.sources import Source, VideoFile, open_source, paced_for
 from faceattr.streaming.statistics import FrameRate, TrackTable
 from faceattr.types import Face, Frame
 
@@ -106,9 +106,7 @@ def stream(
         sinks.append(WindowSink(status=lambda: str(status), drawing=drawing, outputs=outputs))
     if output.record:
         sinks.append(_video_sink(output.record, frames, source, drawing, outputs))
-    if output.display and isinstance(frames, VideoFile):
-        frames = Paced(frames)
-    _follow(live, frames, sinks, status)
+    _follow(live, paced_for(sinks, frames), sinks, status)
 
 
 @with_flags

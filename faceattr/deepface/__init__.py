@@ -239,7 +239,7 @@ def stream(
     """
     from faceattr.streaming.analysis import LiveAnalysis, play  # SciPy takes a moment
     from faceattr.streaming.sinks import VideoSink, WindowSink
-    from faceattr.streaming.sources import open_source
+    from faceattr.streaming.sources import open_source, paced_for
 
     if anti_spoofing:
         raise OptionError("anti_spoofing is not offered by faceattr; leave it out")
@@ -263,7 +263,7 @@ def stream(
     frames = open_source(source)
     sink = VideoSink(output_path, fps=frames.fps or 25) if output_path else WindowSink()
     with suggesting_builtin():
-        for _ in play(live, frames, [sink]):
+        for _ in play(live, paced_for([sink], frames), [sink]):
             pass
 
 

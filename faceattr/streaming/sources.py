@@ -19,7 +19,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Condition, Event, Thread
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -39,6 +39,9 @@ from faceattr.images import (
     printable,
 )
 from faceattr.types import BGRImage, Frame
+
+if TYPE_CHECKING:
+    from faceattr.streaming.sinks import Sink
 
 AnySource = TypeVar("AnySource", bound="Source")
 
@@ -409,6 +412,12 @@ class Paced(Source):
     def close(self) -> None:
         """See the base class."""
         self._video.close()
+
+
+def paced_for(sinks: Iterable[Sink], source: Source) -> Source:
+    """Return a video file at its own speed if one of the sinks wants that, else the source."""
+    is_paced = isinstance(source, VideoFile) and any(sink.paces for sink in sinks)
+    return Paced(source) if is_paced else source
 
 
 @explained

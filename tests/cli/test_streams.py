@@ -21,6 +21,7 @@ from faceattr.cli.streams import Status
 from faceattr.errors import SinkError
 from faceattr.images import load_image
 from faceattr.results import encode_image
+from faceattr.streaming import sources
 from faceattr.streaming.sinks import CallbackSink, JsonLinesSink, VideoSink
 from faceattr.streaming.sinks.tables import FACE_COLUMNS
 from faceattr.streaming.sources import Source, VideoFile
@@ -251,8 +252,9 @@ def test_a_window_plays_a_file_at_its_own_speed(
         return source
 
     window = CallbackSink(lambda frame, _: shown.append(frame.index))
+    window.paces = True
     monkeypatch.setattr(streams, "WindowSink", lambda **_: window)
-    monkeypatch.setattr(streams, "Paced", pace)
+    monkeypatch.setattr(sources, "Paced", pace)
     assert faceattr("stream", clip, *options).status == 0
     assert bool(paced) == is_paced
     assert shown == (list(range(12)) if is_paced else [])

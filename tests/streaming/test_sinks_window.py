@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from faces import FRAMES, KNOWN, write_all
 
+from faceattr.api import stream
 from faceattr.drawing import FramePainter
 from faceattr.errors import SinkError
 from faceattr.images import load_image
 from faceattr.options import DrawOptions
 from faceattr.outputs import Outputs
-from faceattr.streaming.sinks import WindowSink
+from faceattr.streaming import sources
+from faceattr.streaming.sinks import VideoSink, WindowSink
 from faceattr.streaming.sinks import window as window_module
+from faceattr.streaming.sources import Source
 
 
 class FakeScreen:
@@ -73,6 +76,26 @@ def lines_shown(monkeypatch: pytest.MonkeyPatch, keys: str, seconds: float) -> l
     window = WindowSink(status=lambda: "status", clock=lambda: next(times))
     write_all(window, [], count=len(keys))
     return ["status" if line == "status" else "keys" for line in lines]
+
+
+@pytest.mark.parametrize("paces", [True, False])
+def test_a_window_of_stream_plays_a_file_at_its_own_speed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, paces: bool
+) -> None:
+    with VideoSink(tmp_path / "a.avi", fps=10) as video:
+        for frame in FRAMES[:6]:
+            video.write(frame, [])
+    FakeScreen(monkeypatch, "." * 6)
+    paced: list[Source] = []
+
+    def pace(source: Source) -> Source:
+        paced.append(source)
+        return source
+
+    monkeypatch.setattr(sources, "Paced", pace)
+    results = stream(tmp_path / "a.avi", (), sinks=[WindowSink(paces=paces)], detector="whole")
+    assert len(list(results)) == 6
+    assert len(paced) == paces
 
 
 def test_the_keys_are_shown_for_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from faceattr.errors import ImageError, OptionError, SinkError, SourceError
 from faceattr.images import load_image
 from faceattr.outputs import Outputs
 from faceattr.streaming import sources as module
-from faceattr.streaming.sinks import VideoSink
+from faceattr.streaming.sinks import CallbackSink, VideoSink
 from faceattr.streaming.sources import (
     LiveSource,
     Paced,
@@ -29,6 +29,7 @@ from faceattr.streaming.sources import (
     VideoFile,
     open_capture,
     open_source,
+    paced_for,
     thin_out,
 )
 from faceattr.types import BGRImage, Frame
@@ -674,6 +675,17 @@ def test_a_paced_video_goes_on_after_a_pause() -> None:
     assert shown == list(range(5))
     assert times == pytest.approx([0, 0.1, 60.1, 60.2, 60.3])
     assert source.num_dropped == 0
+
+
+def test_only_a_file_that_somebody_watches_is_paced(tmp_path: Path) -> None:
+    tables, window = CallbackSink(print), CallbackSink(print)
+    window.paces = True
+    with VideoFile(make_video(tmp_path / "a.mp4")) as video:
+        assert paced_for([tables], video) is video
+        paced = paced_for([tables, window], video)
+        assert (paced.live, paced.fps, paced.num_frames) == (True, 12.5, 20)
+    pictures = Pictures([gray(1)])
+    assert paced_for([window], pictures) is pictures
 
 
 def test_pictures_may_be_rgb_arrays() -> None:

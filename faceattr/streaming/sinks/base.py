@@ -22,9 +22,11 @@ class Sink(ABC):
     Attributes:
         done: Whether the stream shall end, as when a window was closed.
         paths: Files that it writes; `play` refuses one that is its source, or another sink's.
+        paces: Whether somebody watches, so that a video file is played at its own speed.
     """
 
     done: bool = False
+    paces: bool = False
     paths: Sequence[Path] = ()
 
     def __init_subclass__(cls, **options: object) -> None:

@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 class WindowSink(Sink):
     """Shows the faces in a window: q quits, space pauses, s saves the image, h shows the keys.
 
-    The keys are shown in the first seconds too.
+    The keys are shown in the first seconds too. `faceattr.stream` plays a video file at its own
+    speed while there is a window: analyzers work in the background, and frames that come late are
+    left out, also for the other sinks.
 
     Args:
         title: Title of the window.
@@ -43,6 +45,8 @@ class WindowSink(Sink):
         drawing: What is drawn of each face; by default, its box and attributes.
         outputs: The files of the run.
         clock: Gives the time in seconds.
+        paces: Play a video file at its own speed; otherwise every frame is shown, as soon as it
+            is ready.
 
     Raises:
         SinkError: There is no display, or an OpenCV without windows.
@@ -57,8 +61,10 @@ class WindowSink(Sink):
         drawing: DrawOptions | None = None,
         outputs: Outputs | None = None,
         clock: Callable[[], float] = time.monotonic,
+        paces: bool = True,
     ) -> None:
         _require_display()
+        self.paces = paces
         self._title = title
         self._snapshots = Path(snapshots)
         self._outputs = outputs or Outputs()
