@@ -85,6 +85,7 @@ class DrawOptions:
         landmarks: Whether its landmarks are drawn.
         blur: Whether it is hidden behind a coarse mosaic, which cannot be undone. Faces that were
             not found stay visible.
+        bars: Whether the scores of its first classification are drawn as bars, where there is room.
 
     Raises:
         OptionError: The size is out of range.
@@ -94,6 +95,7 @@ class DrawOptions:
     label_size: float = option(1.0, "Size of text on pictures, 1 for the usual.", "output")
     landmarks: bool = option(False, "Draw the landmarks on pictures.", "output")
     blur: bool = option(False, "Hide the faces that are found, for good.", "output")
+    bars: bool = option(False, "Draw the score of each label as a bar on pictures.", "output")
 
     def __post_init__(self) -> None:
         _check_number("label_size", self.label_size, above=0, high=10)

@@ -41,6 +41,7 @@ TEXT_OF_FACE = 0.09  # height of capital letters, as a share of the face's width
 LINE_OF_FACE = 0.02  # thickness of a box, as a share of its shorter side
 MOST_LINE = 2  # pixels of it on a picture of the usual size
 STATUS_TEXT = 9
+SHORT_FORMS = 2  # of a label, for which the smallest text is large enough
 STEADY_TEXT = 0.25  # by which the size of text must change before a stream follows
 FARTHEST = 1e6  # pixels; boxes that reach farther are cut there
 
@@ -54,6 +55,7 @@ def draw_faces(
     label_size: float = 1.0,
     landmarks: bool = False,
     blur: bool = False,
+    bars: bool = False,
     keep_size: bool = False,
     color: ChannelOrder = "bgr",
 ) -> BGRImage:
@@ -78,6 +80,7 @@ def draw_faces(
         landmarks: Draw the landmarks.
         blur: Hide each of the faces, and a margin around it, behind a coarse mosaic, which cannot
             be undone. Faces that were not found stay visible.
+        bars: Draw the scores of a face's first classification as bars, where there is room.
         keep_size: Neither enlarge the image nor add a legend; labels without room are left out.
         color: As in `load_image`; the copy is BGR.
 
@@ -85,7 +88,7 @@ def draw_faces(
         ImageError: The image cannot be read.
         OptionError: The size is out of range.
     """
-    options = DrawOptions(labels, label_size, landmarks, blur)
+    options = DrawOptions(labels, label_size, landmarks, blur, bars)
     return annotate(load_image(image, color=color), faces, options, keep_size=keep_size)
 
 
@@ -96,8 +99,8 @@ def annotate(
     drawn = _hide(image, faces, options)
     if not keep_size:
         drawn, faces = _enlarge(drawn, faces)
-    scene = _Scene(drawn, faces, label_size=options.label_size)
-    scene.paint_boxes(landmarks=options.landmarks)
+    scene = _Scene(drawn, faces, options)
+    scene.paint_boxes()
     if not options.labels:
         return drawn
     numbers = None if keep_size else [number_of(face, index) for index, face in enumerate(faces)]
@@ -139,8 +142,8 @@ class FramePainter:
     def draw(self, image: BGRImage, faces: Sequence[Face]) -> BGRImage:
         """Return a copy of the image of the next frame with its faces drawn on it."""
         drawn = _hide(image, faces, self._options)
-        scene = _Scene(drawn, faces, label_size=self._options.label_size)
-        scene.paint_boxes(landmarks=self._options.landmarks)
+        scene = _Scene(drawn, faces, self._options)
+        scene.paint_boxes()
         if not self._options.labels:
             return drawn
         scene.keep_heights(self._heights)
@@ -174,12 +177,13 @@ class _Scene:
     Args:
         image: Painted on.
         faces: Faces of the image.
-        label_size: Size of text, 1 for the usual.
+        options: What is drawn.
     """
 
-    def __init__(self, image: BGRImage, faces: Sequence[Face], *, label_size: float) -> None:
+    def __init__(self, image: BGRImage, faces: Sequence[Face], options: DrawOptions) -> None:
         self.image = image
         self.faces = faces
+        self._options = options
         self.canvas = image.shape[1], image.shape[0]
         unit = _unit(image)
         boxes = [[round(min(max(one, -FARTHEST), FARTHEST)) for one in face.bbox] for face in faces]
@@ -189,10 +193,12 @@ class _Scene:
         lines = np.clip(LINE_OF_FACE * np.minimum(widths, heights), 1, most)
         self._lines: list[int] = np.rint(lines).astype(int).tolist()
         self.gap = max(self._lines, default=1) // 2 + 1
-        texts = label_size * np.clip(TEXT_OF_FACE * widths, LEAST_TEXT * unit, MOST_TEXT * unit)
-        self.least = max(1, round(label_size * LEAST_TEXT * unit))
+        texts = options.label_size * np.clip(
+            TEXT_OF_FACE * widths, LEAST_TEXT * unit, MOST_TEXT * unit
+        )
+        self.least = max(1, round(options.label_size * LEAST_TEXT * unit))
         self.heights: list[int] = np.rint(texts).astype(int).clip(min=1).tolist()
-        self._texts = [forms_of(face) for face in faces]
+        self._texts = [forms_of(face, bars=options.bars) for face in faces]
         self.labelled = [index for index, texts in enumerate(self._texts) if texts]
         self.silent = [index for index, texts in enumerate(self._texts) if not texts]
 
@@ -212,12 +218,12 @@ class _Scene:
             if abs(before - height) <= STEADY_TEXT * height:
                 self.heights[index] = before
 
-    def paint_boxes(self, *, landmarks: bool) -> None:
+    def paint_boxes(self) -> None:
         """Draw the boxes, and the landmarks if they are asked for."""
         for face, box, line in zip(self.faces, self.boxes.tolist(), self._lines, strict=True):
             color = face_color(face)
             paint_box(self.image, box, color, line)
-            if landmarks and face.landmarks is not None:
+            if self._options.landmarks and face.landmarks is not None:
                 paint_landmarks(self.image, face.landmarks, face.bbox, color)
 
     def forms(self, numbers: Sequence[Label] | None = None) -> list[list[_Form]]:
@@ -227,8 +233,12 @@ class _Scene:
             numbers: The last form of each face, if it has one more.
         """
         return [
-            [_Form(self._texts[index][0], self.heights[index])]
-            + [_Form(text, self.least) for text in self._texts[index]]
+            [
+                _Form(text, height)
+                for text in self._texts[index][:-SHORT_FORMS]
+                for height in (self.heights[index], self.least)
+            ]
+            + [_Form(text, self.least) for text in self._texts[index][-SHORT_FORMS:]]
             + ([_Form(numbers[index], self.least)] if numbers else [])
             for index in self.labelled
         ]

@@ -20,15 +20,24 @@ from faceattr.types import Classification, Face
 
 PLATE = "#202020"  # under what has no color of its own
 MOST_LETTERS = 40  # of an attribute; longer ones are cut off
+MOST_BARS = 7  # of a classification; those of the likeliest labels
 FAINT = "#b4b4b4"  # for what matters less
 
 
+class Bar(NamedTuple):
+    """A share, in [0, 1], shown as a length."""
+
+    share: float
+    color: Color
+
+
 class Word(NamedTuple):
-    """Text on a plate of one color."""
+    """Text on a plate of one color; a bar that belongs to it lies at the end of the line."""
 
     text: str
     ink: Color = WHITE
     plate: Color = PLATE
+    bar: Bar | None = None
 
 
 Label: TypeAlias = tuple[tuple[Word, ...], ...]
@@ -43,18 +52,38 @@ def face_color(face: Face) -> Color:
     return FACE_COLOR if name is None else _plate(face, name)
 
 
-def forms_of(face: Face) -> list[Label]:
+def forms_of(face: Face, *, bars: bool = False) -> list[Label]:
     """Return what to write beside a face: everything, its first line, or its first words.
 
     There are none if nothing is known about it.
+
+    Args:
+        face: The face.
+        bars: Begin with a form that has bars for the scores of the first classification too.
     """
     number = () if face.track_id is None else (_number(f"#{face.track_id}", face),)
     names = list(face.attributes)
     if not names:
-        return [(number,)] * 3 if number else []
+        return [(number,)] * (4 if bars else 3) if number else []
     first, *others = ((*_words(face, name),) for name in names)
     short = _word(face, names[0], _without_confidence(face, names[0]))
-    return [((*number, *first), *others), ((*number, *first),), ((*number, short),)]
+    full = ((*number, *first), *others)
+    fullest = [(*full, *_bars(face))] if bars else []
+    return [*fullest, full, ((*number, *first),), ((*number, short),)]
+
+
+def _bars(face: Face) -> Label:
+    """Return a line for each label of the first classification, in the labels' own order."""
+    name = _first_label(face)
+    if name is None:
+        return ()
+    classification = face.classification(name)
+    scores, likeliest = classification.scores, dict(classification.top(MOST_BARS))
+    return tuple(
+        (Word(_shortened(label), bar=Bar(round(scores[label], 2), color_of(label, scores))),)
+        for label in scores
+        if label in likeliest
+    )
 
 
 def number_of(face: Face, index: int) -> Label:

@@ -8,11 +8,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from faceattr.drawing.labels import PLATE, Label, Word
+from faceattr.drawing.labels import PLATE, Bar, Label, Word
 from faceattr.fonts import render
 from faceattr.palette import Color, to_bgr
 from faceattr.types import BBox, BGRImage, Landmarks
 
+BAR = 6  # length of a bar, as a multiple of the height of capital letters
+GROOVE = "#505050"  # in which a bar lies
 PAD = 0.35  # around text, as a share of the height of capital letters,
 DESCENT = 0.3  # and below their line for letters such as g
 HIDDEN_CELLS = 5  # along the shorter side of a hidden face
@@ -28,8 +30,13 @@ def size_of_label(label: Label, height: int) -> tuple[int, int]:
         label: Lines of words.
         height: Height of capital letters in pixels.
     """
-    widths = (sum(_paint_word(word, height).shape[1] for word in line) for line in label)
+    widths = (sum(_width(word, height) for word in line) for line in label)
     return max(widths), _line_height(height) * len(label)
+
+
+def _width(word: Word, height: int) -> int:
+    bar = 0 if word.bar is None else BAR * height + _pad(height)
+    return _paint_word(word._replace(bar=None), height).shape[1] + bar
 
 
 @lru_cache(maxsize=128)  # those of a few faces; larger ones take hundreds of kilobytes
@@ -46,11 +53,21 @@ def paint_label(label: Label, height: int) -> BGRImage:
         row[:] = to_bgr(line[-1].plate)
         left = 0
         for word in line:
-            part = _paint_word(word, height)
+            part = _paint_word(word._replace(bar=None), height)
             paste(row, part, left, 0)
             left += part.shape[1]
+            if word.bar is not None:
+                _paint_bar(row, word.bar, height)
     painted.flags.writeable = False
     return painted
+
+
+def _paint_bar(row: BGRImage, bar: Bar, height: int) -> None:
+    """Draw a bar at the right end of a line."""
+    pad, length = _pad(height), BAR * height
+    groove = row[pad : pad + height, row.shape[1] - pad - length : row.shape[1] - pad]
+    groove[:] = to_bgr(GROOVE)
+    groove[:, : round(bar.share * length)] = to_bgr(bar.color)
 
 
 @lru_cache(maxsize=512)

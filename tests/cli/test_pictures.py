@@ -77,6 +77,7 @@ def test_flags_say_what_is_drawn_on_pictures(
     choices: list[tuple[list[str], dict[str, Any]]] = [
         (["--no-labels", "--landmarks"], {"labels": False, "landmarks": True}),
         (["--blur", "--labels", "happy,sad"], {"blur": True}),
+        (["--bars"], {"bars": True}),
     ]
     for flags, keywords in choices:
         folder = tmp_path / flags[0]

@@ -174,6 +174,23 @@ def test_landmarks_are_drawn_only_on_request() -> None:
     )
 
 
+def test_bars_are_drawn_on_request_and_where_there_is_room() -> None:
+    mood = Classification({"angry": 0.2, "sad": 0.3, "fear": 0.5})
+    face = replace(FACE, attributes={"mood": mood}, landmarks=None)
+    colors = [to_bgr(color_of(label)) for label in ("angry", "sad")]  # none of them is the box's
+    plain, drawn = (draw_faces(black(400, 500), [face], bars=bars) for bars in (False, True))
+    for color in colors:
+        assert not (plain == color).all(axis=2).any()
+        assert (drawn == color).all(axis=2).any()
+    np.testing.assert_array_equal(
+        drawn, FramePainter(DrawOptions(bars=True)).draw(black(400, 500), [face])
+    )
+    large = replace(face, bbox=(20, 20, 190, 190))
+    np.testing.assert_array_equal(
+        draw_faces(black(205, 205), [large], bars=True), draw_faces(black(205, 205), [large])
+    )
+
+
 def test_hidden_faces_have_boxes_and_labels_still() -> None:
     image = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
     drawn = draw_faces(image, [FACE], blur=True)

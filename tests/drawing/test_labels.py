@@ -5,8 +5,11 @@ from dataclasses import replace
 
 from faceattr.drawing.labels import (
     FAINT,
+    MOST_BARS,
     PLATE,
+    Bar,
     Label,
+    Word,
     face_color,
     forms_of,
     legend_of,
@@ -44,6 +47,33 @@ def test_forms_have_less_and_less_text() -> None:
         [["happy 90%"]],
         [["happy"]],
     ]
+
+
+def test_bars_show_the_scores_of_the_first_classification_in_their_order() -> None:
+    fullest, *others = forms_of(TRACKED, bars=True)
+    assert others == forms_of(TRACKED)
+    assert fullest[:3] == others[0]
+    assert fullest[3:] == (
+        (Word("angry", bar=Bar(0.1, color_of("angry"))),),
+        (Word("happy", bar=Bar(0.9, color_of("happy"))),),
+    )
+
+
+def test_bars_are_those_of_the_likeliest_labels() -> None:
+    many = Classification({f"label {index}": (0.0, 0.2)[index % 2] for index in range(10)})
+    (fullest, *_) = forms_of(replace(FACE, attributes={"mood": many}), bars=True)
+    bars = {line[0].text: line[0].bar.share for line in fullest if line[0].bar is not None}
+    assert len(bars) == MOST_BARS
+    assert [name for name, share in bars.items() if share] == [
+        f"label {n}" for n in (1, 3, 5, 7, 9)
+    ]
+    assert sorted(bars) == list(bars)
+
+
+def test_without_a_classification_there_are_no_bars() -> None:
+    aged = replace(FACE, attributes={"age": ATTRIBUTES["age"]})
+    assert forms_of(aged, bars=True) == [forms_of(aged)[0], *forms_of(aged)]
+    assert len(forms_of(replace(TRACKED, attributes={}), bars=True)) == 4
 
 
 def test_a_track_has_its_number_and_countdowns() -> None:

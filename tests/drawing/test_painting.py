@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import faceattr
-from faceattr.drawing.labels import Word
+from faceattr.drawing.labels import Bar, Word
 from faceattr.drawing.painting import (
     HIDDEN_CELLS,
     HIDDEN_MARGIN,
@@ -34,6 +34,17 @@ def test_a_label_is_a_plate_per_word_with_text_on_it() -> None:
     assert painted[-1, 0].tolist() == [0, 255, 0]
     assert (painted == 255).all(axis=2).any()
     assert (painted == 0).all(axis=2).any()
+
+
+def test_bars_are_as_long_as_their_shares_and_end_together() -> None:
+    shares = (0.0, 0.5, 1.0)
+    names = ("sad", "happy", "surprise")
+    label = tuple((Word(name, bar=Bar(one, RED)),) for name, one in zip(names, shares, strict=True))
+    rows = np.split(paint_label(label, 10), 3)
+    lengths = [int((row == (0, 0, 255)).all(axis=2).any(axis=0).sum()) for row in rows]
+    assert lengths == [0, 30, 60]
+    ends = {int((row.max(axis=2) > 70).any(axis=0).nonzero()[0].max()) for row in rows}
+    assert len(ends) == 1
 
 
 def test_a_label_is_as_high_as_its_text_and_lines() -> None:
