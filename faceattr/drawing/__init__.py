@@ -128,7 +128,9 @@ class FramePainter:
     """Draws faces onto the frames of a stream, whose size is kept.
 
     A label stays on the same side of its face for as long as there is room, and keeps its size
-    while that of the face changes little.
+    while that of the face changes little. Where there is no room for its first words, it is the
+    number of the face's track; where there is none for that either, the box in the track's color
+    stands alone.
 
     Args:
         options: What to draw.
@@ -147,7 +149,7 @@ class FramePainter:
         if not self._options.labels:
             return drawn
         scene.keep_heights(self._heights)
-        forms = scene.forms()
+        forms = scene.forms(scene.track_numbers())
         places = self._layout.place(
             [scene.keys[index] for index in scene.labelled],
             scene.boxes[scene.labelled],
@@ -225,6 +227,13 @@ class _Scene:
             paint_box(self.image, box, color, line)
             if self._options.landmarks and face.landmarks is not None:
                 paint_landmarks(self.image, face.landmarks, face.bbox, color)
+
+    def track_numbers(self) -> list[Label]:
+        """Return the number of each face's track; of a face without a track its shortest text."""
+        return [
+            texts[-1] if face.track_id is None and texts else number_of(face, index)
+            for index, (face, texts) in enumerate(zip(self.faces, self._texts, strict=True))
+        ]
 
     def forms(self, numbers: Sequence[Label] | None = None) -> list[list[_Form]]:
         """Return the forms of each label, the fullest and largest first.

@@ -272,6 +272,17 @@ def test_frames_keep_their_size() -> None:
         assert painter.draw(black(), []).shape == (200, 300, 3)
 
 
+@pytest.mark.parametrize(("side", "has_number"), [(44, True), (20, False)])
+def test_a_track_without_room_for_words_shows_its_number(side: int, has_number: bool) -> None:
+    face = replace(TRACKED, bbox=(4, 4, 18, 18), attributes=ATTRIBUTES)
+    plain = FramePainter(DrawOptions(labels=False)).draw(black(side, side), [face])
+    drawn = FramePainter().draw(black(side, side), [face])
+    beyond = (drawn != plain).any(axis=2)
+    assert beyond.any() == has_number
+    assert not (drawn == HAPPY).all(axis=2).any()  # the color of the words' plate
+    assert (drawn[beyond] == to_bgr(track_color(1))).all(axis=1).any() == has_number
+
+
 def test_frames_are_drawn_as_their_options_say() -> None:
     image = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
     plain = FramePainter().draw(image, [FACE])
