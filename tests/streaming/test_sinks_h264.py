@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browsing, find_browser
 from disks import full_disk
 from numpy.typing import NDArray
 from scenes import scene
@@ -84,6 +85,26 @@ def test_a_video_is_h264_that_browsers_play(tmp_path: Path, ending: str) -> None
     assert left == pytest.approx(range(45), abs=2)
     assert found[-1].timestamp == pytest.approx(4.4)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_browser_plays_a_video(clip: Path, tmp_path: Path) -> None:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("needs Chromium")
+    copy(clip, tmp_path / "a.mp4")
+    (tmp_path / "a.html").write_text('<video id="video" src="a.mp4" muted></video>')
+    with browsing(browser) as page:
+        page.open(tmp_path / "a.html")
+        if not page.run("video.canPlayType('video/mp4; codecs=\"avc1.64000a, mp4a.40.2\"')"):
+            pytest.skip("needs a Chromium with H.264")
+        page.run("void video.play().catch(() => {})")
+        deadline = time.monotonic() + 60
+        while not page.run("video.error || video.currentTime > 0.2"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert page.run("video.error && video.error.message") is None
+        assert page.run("[video.videoWidth, video.videoHeight]") == [160, 120]
+        assert page.run("video.webkitAudioDecodedByteCount") > 0
 
 
 def test_the_index_of_a_video_comes_first(tmp_path: Path) -> None:
