@@ -36,7 +36,7 @@ class UnknownNameError(FaceattrError, LookupError):
 
 
 class UnknownAttributeError(UnknownNameError, AttributeError):
-    """An attribute was not read off a face."""
+    """An attribute was not read off a face, or `faceattr.deepface` lacks a function of deepface."""
 
 
 class DuplicateNameError(FaceattrError, ValueError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from faceattr.deepface.detection import (
     check_backend,
     load_finder,
 )
-from faceattr.deepface.differences import DeepFaceWarning, warn_once
+from faceattr.deepface.differences import DeepFaceWarning, refuse, warn_once
 from faceattr.deepface.distances import Metric
 from faceattr.deepface.models import Models, choose_models, suggesting_builtin
 from faceattr.deepface.recognition import represent_image, verify_images
@@ -466,7 +466,16 @@ def represent(
     return results[0] if len(results) == 1 and isinstance(results[0], list) else results
 
 
-class DeepFace:
+class _Functions(type):
+    """A class that says of missing functions what to call instead."""
+
+    if not TYPE_CHECKING:  # for mypy, every name would exist
+
+        def __getattr__(cls, name: str) -> NoReturn:
+            refuse(name)
+
+
+class DeepFace(metaclass=_Functions):
     """These functions under the name that deepface's users import."""
 
     analyze = staticmethod(analyze)

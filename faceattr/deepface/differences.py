@@ -6,14 +6,35 @@ import os
 import sys
 import warnings
 from functools import cache
+from typing import NoReturn
 
-from faceattr.errors import OptionError
+from faceattr.errors import OptionError, UnknownAttributeError
 
 STRICT = "FACEATTR_DEEPFACE_STRICT"
+NO_DATABASE = "is not offered, as faceattr connects to no database;"
+ABSENT = {
+    "register": f"{NO_DATABASE} enroll people with faceattr.Gallery and its add(), or let "
+    "DeepFace.find keep the descriptors of a folder",
+    "search": f"{NO_DATABASE} take search() or identify() of a faceattr.Gallery, or DeepFace.find",
+    "identify": f"{NO_DATABASE} take identify() of a faceattr.Gallery, or DeepFace.verify",
+    "build_index": f"{NO_DATABASE} a faceattr.Gallery is searched without one",
+    "detectFace": "is not offered, as deepface has deprecated it; take extract_faces",
+}
+"""Functions of deepface 0.0.103 that are not offered here, and what to do instead."""
 
 
 class DeepFaceWarning(UserWarning):
     """A call is answered in another way than by deepface."""
+
+
+def refuse(name: str) -> NoReturn:
+    """Say why there is no function of that name, and what to call instead.
+
+    Raises:
+        UnknownAttributeError: Always.
+    """
+    reason = ABSENT.get(name, "is no function of faceattr.deepface")
+    raise UnknownAttributeError(f"DeepFace.{name} {reason}")
 
 
 def warn_once(message: str) -> None:

@@ -18,8 +18,9 @@ from deepface_scenes import NOBODY, WOMAN, Told
 import faceattr
 from faceattr.analyzers import analyzers
 from faceattr.deepface import DeepFace, DeepFaceWarning, detection
+from faceattr.deepface.differences import ABSENT
 from faceattr.deepface.results import ACTIONS
-from faceattr.errors import FaceattrError, OptionError, WeightsError
+from faceattr.errors import FaceattrError, OptionError, UnknownAttributeError, WeightsError
 from faceattr.pipeline import Pipeline
 from faceattr.streaming.analysis import play
 from faceattr.types import Detection, Estimate, Face
@@ -255,6 +256,18 @@ def imported(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("name", sorted(ABSENT))
+def test_a_function_that_is_not_offered_names_another_one(name: str) -> None:
+    assert not hasattr(DeepFace, name)
+    with pytest.raises(UnknownAttributeError, match=rf"DeepFace\.{name} is not offered, as .+; "):
+        getattr(DeepFace, name)
+
+
+def test_a_name_that_deepface_has_not_is_no_function() -> None:
+    with pytest.raises(AttributeError, match=r"DeepFace\.recognise is no function"):
+        DeepFace.recognise  # type: ignore[attr-defined]  # noqa: B018
 
 
 @pytest.mark.data
