@@ -17,7 +17,7 @@ ABSENT = {
     "DeepFace.find keep the descriptors of a folder",
     "search": f"{NO_DATABASE} take search() or identify() of a faceattr.Gallery, or DeepFace.find",
     "identify": f"{NO_DATABASE} take identify() of a faceattr.Gallery, or DeepFace.verify",
-    "build_index": f"{NO_DATABASE} a faceattr.Gallery is searched without one",
+    "build_index": f"{NO_DATABASE} a faceattr.Gallery needs none, or takes approximate=True",
     "detectFace": "is not offered, as deepface has deprecated it; take extract_faces",
 }
 """Functions of deepface 0.0.103 that are not offered here, and what to do instead."""

@@ -20,6 +20,7 @@ from faceattr.errors import GalleryError, OptionError, describe_unknown
 from faceattr.images import ImageSource, describe_source, find_images, is_inline
 from faceattr.networks.architectures.dlib_face import NUM_OUTPUTS
 from faceattr.options import PipelineOptions, StreamOptions
+from faceattr.recognition.approximate import ApproximateIndex, import_faiss
 from faceattr.recognition.faces import default_pipeline, describe_each, vector_of
 from faceattr.recognition.people_file import (
     MAX_NAME,
@@ -49,6 +50,7 @@ Options = TypeVar("Options", PipelineOptions, StreamOptions)
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "faceattr-gallery.npz"  # in a folder of people
+APPROXIMATE = 100_000  # people, from which on an index is worth its making
 OWN_COHORT = 1000  # people, from which on they are each other's cohort
 SHORTLIST = 1000  # people whose scores are computed
 BLOCK = 8192  # people that are compared at once
@@ -76,13 +78,25 @@ class Gallery:
 
     A face is compared with the mean of each person's descriptors. From 1000 people on, they are
     the strangers by whom scores are normalized; with fewer, statistics that ship with faceattr
-    take their place. The search compares a face with everybody, without an approximate index.
+    take their place. The search compares a face with everybody, unless an approximate one is asked
+    for.
 
     Descriptors are biometric data: enroll people who have agreed to it. `models/identity` says
     what this must not be used for.
+
+    Args:
+        approximate: From 100,000 people on, search by an index, which takes a fraction of the time
+            and misses one person in a hundred or so. It is made at the first search, in memory
+            only, and anew after each change. Needs ``faceattr[faiss]``.
+
+    Raises:
+        MissingDependencyError: faiss is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, approximate: bool = False) -> None:
+        if approximate:
+            import_faiss()
+        self._approximate = approximate
         self._looks: list[Look] = []
         self._vectors: Vectors = np.empty((0, NUM_OUTPUTS), np.float32)
         self._index: _Index | None = None
@@ -90,7 +104,12 @@ class Gallery:
     @classmethod
     @explained
     def open(
-        cls, path: str | os.PathLike[str], *, pipeline: Pipeline | None = None, store: bool = True
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        pipeline: Pipeline | None = None,
+        store: bool = True,
+        approximate: bool = False,
     ) -> Self:
         """Return the gallery in a file, or that of a folder with one folder of pictures per person.
 
@@ -103,41 +122,53 @@ class Gallery:
             path: The file or folder.
             pipeline: Reads the pictures; by default one with the default detector.
             store: Whether to store what was enrolled from a folder.
+            approximate: As in `Gallery`.
 
         Raises:
             GalleryError: There is neither, or the file cannot be read.
+            MissingDependencyError: As in `Gallery`.
         """
         path = Path(path)
         if not path.is_dir():
-            return cls.load(path)
+            return cls.load(path, approximate=approximate)
         file = path / FILE_NAME
         if not store:
-            gallery = cls.load(file) if file.exists() else cls()
+            gallery = cls._load_or_begin(file, approximate)
             gallery._follow(path, pipeline or default_pipeline())
             return gallery
         try:
             with locked(file):
-                gallery = cls.load(file) if file.exists() else cls()
+                gallery = cls._load_or_begin(file, approximate)
                 if gallery._follow(path, pipeline or default_pipeline()):
                     gallery.save(file)
         except GalleryError as error:
             if os.access(path, os.W_OK):
                 raise
             logger.warning("%s; its people are enrolled anew each time", error)
-            return cls.open(path, pipeline=pipeline, store=False)
+            return cls.open(path, pipeline=pipeline, store=False, approximate=approximate)
         return gallery
 
     @classmethod
     @explained
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, approximate: bool = False) -> Self:
         """Return the gallery in a file that `save` has written.
+
+        Args:
+            path: The file.
+            approximate: As in `Gallery`.
 
         Raises:
             GalleryError: The file cannot be read, is damaged, or is not a gallery.
+            MissingDependencyError: As in `Gallery`.
         """
-        gallery = cls()
+        gallery = cls(approximate=approximate)
         gallery._looks, gallery._vectors = read_people(Path(path))
         return gallery
+
+    @classmethod
+    def _load_or_begin(cls, path: Path, approximate: bool) -> Self:
+        exists = path.exists()
+        return cls.load(path, approximate=approximate) if exists else cls(approximate=approximate)
 
     @classmethod
     @contextmanager
@@ -156,7 +187,7 @@ class Gallery:
                 f"{path} is a folder, whose gallery follows its pictures; add or remove those"
             )
         with locked(path):
-            gallery = cls.load(path) if path.exists() else cls()
+            gallery = cls._load_or_begin(path, approximate=False)
             yield gallery
             gallery.save(path)
 
@@ -335,7 +366,8 @@ class Gallery:
     def _indexed(self) -> _Index:
         index = self._index
         if index is None:
-            index = self._index = _Index([look.name for look in self._looks], self._vectors)
+            names = [look.name for look in self._looks]
+            index = self._index = _Index(names, self._vectors, approximate=self._approximate)
         return index
 
 
@@ -369,9 +401,12 @@ class _Index:
     Args:
         names: Whose each of the descriptors is.
         vectors: (N, D) descriptors of length 1.
+        approximate: Find the largest cosines by an index, if there are many people.
     """
 
-    def __init__(self, names: Sequence[str], vectors: Vectors) -> None:
+    def __init__(
+        self, names: Sequence[str], vectors: Vectors, *, approximate: bool = False
+    ) -> None:
         places = {name: place for place, name in enumerate(dict.fromkeys(names))}
         sums = np.zeros((len(places), vectors.shape[1]), np.float32)
         np.add.at(sums, [places[name] for name in names], vectors)
@@ -380,6 +415,8 @@ class _Index:
         large = len(places) >= OWN_COHORT
         self._cohort: Cohort = own_cohort(self._vectors) if large else shipped_cohort()
         self._norms: Norms = np.full((len(places), 2), np.nan, np.float32)  # until they are needed
+        many = approximate and len(places) >= APPROXIMATE
+        self._lists = ApproximateIndex(self._vectors) if many else None
 
     def search(self, vector: NDArray[np.float32], *, top: int, odds: float) -> list[Candidate]:
         """Return the likeliest people, and at the end that the face is of somebody unknown.
@@ -389,10 +426,9 @@ class _Index:
             top: How many people.
             odds: Of the face showing anybody here.
         """
-        cosines = self._cosines(vector)
-        nearest = _largest(cosines, max(SHORTLIST, top))
+        nearest, cosines = self._nearest(vector, max(SHORTLIST, top))
         own = self._cohort.norms(vector[None])
-        scores = score(cosines[nearest], own, self._norms_of(nearest))
+        scores = score(cosines, own, self._norms_of(nearest))
         prior = np.log(odds / len(self._names))  # of each person, against somebody unknown
         evidence = self._cohort.calibration.evidence(scores) + prior
         highest = max(float(evidence.max()), 0.0)
@@ -404,6 +440,17 @@ class _Index:
             for one in best
         ]
         return [*found, Candidate(UNKNOWN, 0.0, float(np.exp(-highest) / total))]
+
+    def _nearest(
+        self, vector: NDArray[np.float32], count: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return the places of people with the largest cosines, and these."""
+        if self._lists is not None:
+            nearest = self._lists.nearest(vector, count)
+            return nearest, self._vectors[nearest] @ vector
+        cosines = self._cosines(vector)
+        nearest = _largest(cosines, count)
+        return nearest, cosines[nearest]
 
     def _cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosine with each person, by blocks that fit into the processor's cache."""

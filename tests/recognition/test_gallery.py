@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from recognition_people import look, paint, painted, pipeline, strangers
 
 import faceattr
 from faceattr import Gallery
-from faceattr.errors import GalleryError, NoFaceError, OptionError
+from faceattr.errors import GalleryError, MissingDependencyError, NoFaceError, OptionError
 from faceattr.pipeline import Pipeline
 from faceattr.recognition import gallery as galleries
+from faceattr.recognition.approximate import ApproximateIndex
 from faceattr.recognition.gallery import FILE_NAME
 from faceattr.recognition.people_file import Look, write_people
 from faceattr.types import UNKNOWN, Descriptor, Face, Identification
@@ -93,6 +95,83 @@ def test_only_those_with_the_largest_cosines_are_scored(monkeypatch: pytest.Monk
     monkeypatch.setattr(galleries, "SHORTLIST", 10)
     assert [one.name for one in gallery.search(seen(2), top=2)] == [one.name for one in every]
     assert len(gallery.search(seen(2), top=20)) == 20
+
+
+def test_an_approximate_search_gives_the_same_answers_in_the_same_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("faiss", reason="needs pip install 'faceattr[faiss]'")
+    monkeypatch.setattr(galleries, "APPROXIMATE", 1000)
+    monkeypatch.setattr(galleries, "SHORTLIST", 100)
+    exact, approximate = Gallery(), Gallery(approximate=True)
+    vectors = np.concatenate([strangers(group, 200) for group in range(5)])
+    names = [f"x{index}" for index in range(len(vectors))]
+    looked: list[int] = []
+    nearest = ApproximateIndex.nearest
+
+    def count(self: ApproximateIndex, vector: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+        looked.append(count)
+        return nearest(self, vector, count)
+
+    monkeypatch.setattr(ApproximateIndex, "nearest", count)
+    for gallery in (exact, approximate):
+        gallery.add_vectors(names, vectors)
+    found = 0
+    for index in range(0, len(names), 50):
+        face = Descriptor(vectors[index], private=True)
+        (one, *_), (other, *_) = exact.search(face), approximate.search(face)
+        assert one.name == names[index]
+        if one.name == other.name:
+            found += 1
+            assert other.score == pytest.approx(one.score, abs=1e-4)
+            assert other.probability == pytest.approx(one.probability, abs=0.01)
+    assert found >= 19  # of 20
+    assert looked == [100] * 20
+    approximate.remove(names[0])  # and what was made for the search goes with it
+    assert names[0] not in {one.name for one in approximate.search(face, top=100)}
+
+
+FORKED = """
+import os
+from recognition_people import strangers
+from faceattr.recognition.approximate import ApproximateIndex
+
+people = strangers(0, 2000)
+ApproximateIndex(people)
+if not (child := os.fork()):
+    os._exit(ApproximateIndex(people[:1000]).nearest(people[7], 1)[0])
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_makes_an_index_of_its_own() -> None:
+    pytest.importorskip("faiss", reason="needs pip install 'faceattr[faiss]'")
+    paths = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        timeout=240,
+        check=True,
+    )
+    assert done.stdout.split() == [b"7"]
+
+
+def test_few_people_are_searched_in_full_all_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="needs pip install 'faceattr[faiss]'")
+    of_three().save(tmp_path / "people.gallery")
+    for way in (Gallery.open, Gallery.load):
+        gallery = way(tmp_path / "people.gallery", approximate=True)
+        assert gallery.search(seen(2)) == of_three().search(seen(2))
+
+
+def test_an_approximate_search_needs_faiss(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    of_three().save(tmp_path / "people.gallery")
+    for way in (Gallery.open, Gallery.load):
+        with pytest.raises(MissingDependencyError, match=r"pip install 'faceattr\[faiss\]'"):
+            way(tmp_path / "people.gallery", approximate=True)
 
 
 def test_a_large_gallery_is_its_own_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
