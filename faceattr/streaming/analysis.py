@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import islice, repeat
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from faceattr.arguments import explained
-from faceattr.errors import OptionError
-from faceattr.options import AUTO, Actions, StreamOptions
+from faceattr.errors import OptionError, UnknownNameError, describe_unknown
+from faceattr.options import AUTO, Actions, PipelineOptions, StreamOptions
 from faceattr.outputs import Outputs
 from faceattr.pipeline import IDENTITY, Pipeline, uncertain_of
 from faceattr.streaming.appearance import describe_appearance
@@ -38,6 +38,7 @@ Results: TypeAlias = Generator[tuple[Frame, list[Face]], None, None]
 """Frames with their faces, most confident first; close it, or read it to its end."""
 
 LOW_CONFIDENCE = 0.75  # as a share of the threshold for a new track; enough to continue one
+_SHARED = fields(PipelineOptions)
 MIN_RUNS = 2  # runs of a slow analyzer before its result may count half
 
 
@@ -79,16 +80,36 @@ class LiveAnalysis:
         live._set_up(options)
         return live
 
-    def _set_up(self, options: StreamOptions) -> None:
+    @classmethod
+    @explained
+    def sharing(cls, pipeline: Pipeline, **options: Unpack[StreamKeywords]) -> Self:
+        """Return an analysis of one stream by a pipeline that others use at the same time.
+
+        Each has tracks and averages of its own; the networks are there once. `close` leaves the
+        pipeline as it is.
+
+        Args:
+            pipeline: Its options take the place of those that `PipelineOptions` has too.
+            options: The others of `StreamOptions`.
+        """
+        chosen: dict[str, Any] = {**options}
+        chosen |= {field.name: getattr(pipeline.options, field.name) for field in _SHARED}
+        live = cls.__new__(cls)
+        live._set_up(StreamOptions(**chosen), pipeline)
+        return live
+
+    def _set_up(self, options: StreamOptions, pipeline: Pipeline | None = None) -> None:
         if options.color != "bgr":
             raise OptionError(
                 f"color is {options.color!r}, but the image of a Frame is BGR; turn an RGB array "
                 "round, image[..., ::-1], or give color to stream() or open_source()"
             )
         self.options = options
-        self._pipeline = Pipeline.from_options(options)
+        self._is_shared = pipeline is not None
+        self._pipeline = pipeline or Pipeline.from_options(options)
         self.columns = self._pipeline.columns
         self.refresh = choose_refresh(self._pipeline.refresh, options)
+        self._chosen = tuple(self.refresh)
         self._tracker = IouTracker(min_confidence=self._pipeline.threshold)
         self._schedule = Schedule(self.refresh, frame_threshold=options.frame_threshold)
         smooth = options.smoothing if options.freeze != "off" else 0.0
@@ -119,8 +140,24 @@ class LiveAnalysis:
         self._pipeline.load()
 
     def close(self) -> None:
-        """Release what was loaded."""
-        self._pipeline.close()
+        """Release what was loaded, unless others use it too."""
+        if not self._is_shared:
+            self._pipeline.close()
+
+    @explained
+    def choose(self, attributes: Collection[str]) -> None:
+        """Read only these attributes from the next frame on; tracks go on.
+
+        Args:
+            attributes: Names of attributes; empty to follow faces only.
+
+        Raises:
+            UnknownNameError: There is no analyzer of an attribute; the message suggests one.
+        """
+        for name in attributes:
+            if name not in self.refresh:
+                raise UnknownNameError(describe_unknown("attribute", name, list(self.refresh)))
+        self._chosen = tuple(name for name in self.refresh if name in attributes)
 
     @explained
     def run(self, frames: Iterable[Frame], *, background: bool = False) -> Results:
@@ -203,8 +240,8 @@ class LiveAnalysis:
 
     def _run_analyzers(self, frame: Frame) -> None:
         """Run the analyzers on the faces that are due, and learn from what is ready."""
-        fast = [name for name, seconds in self.refresh.items() if not seconds]
-        slow = [name for name, seconds in self.refresh.items() if seconds]
+        fast = [name for name in self._chosen if not self.refresh[name]]
+        slow = [name for name in self._chosen if self.refresh[name]]
         self._learn(self._read(self._plan(frame, fast)))
         if self._reader.is_free and (runs := self._plan(frame, slow)):
             self._reader.start(partial(self._read, runs))
@@ -242,7 +279,7 @@ class LiveAnalysis:
 
     def _join_tracks(self, now: float) -> None:
         """Let tracks go on under the number of one that ended, if it was the same person."""
-        if IDENTITY not in self.refresh:
+        if IDENTITY not in self._chosen:
             return
         descriptors = {
             track_id: known
@@ -255,7 +292,7 @@ class LiveAnalysis:
     def _describe(self, track_id: int, detection: Detection, now: float) -> Face:
         """Return a face with what is known about it."""
         known = self._known.of(track_id)
-        attributes = {name: known[name] for name in self.refresh if name in known}
+        attributes = {name: known[name] for name in self._chosen if name in known}
         attributes = self._identify(track_id, attributes)
         frozen = {
             name: self._schedule.frozen(name, track_id, now=now)

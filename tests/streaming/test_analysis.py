@@ -16,6 +16,7 @@ from scenes import SIDE, BrightSquares, HeavyBrightness, frames, scene, value_of
 import faceattr
 from faceattr.detectors.base import Search
 from faceattr.errors import OptionError, PluginError, SinkError, UnknownNameError
+from faceattr.pipeline import Pipeline
 from faceattr.streaming import analysis as module
 from faceattr.streaming.analysis import LiveAnalysis, hold, play
 from faceattr.streaming.background import Worker
@@ -413,3 +414,29 @@ def test_unknown_names_are_refused() -> None:
 def test_what_is_not_a_list_of_sinks_is_refused(sinks: Any) -> None:
     with pytest.raises(OptionError, match="give a list of sinks"):
         list(play(LiveAnalysis([], detector="whole"), Pictures([]), sinks))
+
+
+def test_analyses_that_share_a_pipeline_have_tracks_of_their_own() -> None:
+    with Pipeline([Brightness()], detector=BrightSquares()) as pipeline:
+        first, second = LiveAnalysis.sharing(pipeline), LiveAnalysis.sharing(pipeline)
+        images = list(frames([scene((10, 10)), STILL, STILL]))
+        counts = [[len(live.step(image)) for image in images] for live in (first, second)]
+        assert counts == [[1, 2, 2], [1, 2, 2]]
+        assert (first.num_tracks, second.num_tracks) == (2, 2)
+        first.close()
+        assert "not loaded" not in repr(pipeline)
+
+
+def test_other_attributes_can_be_chosen_while_tracks_go_on() -> None:
+    live = LiveAnalysis([Brightness(), Light()], detector=BrightSquares())
+    read = []
+    for image, attributes in zip(
+        frames([STILL] * 4), [["light"], ["brightness", "light"], [], ["brightness"]], strict=True
+    ):
+        live.choose(attributes)
+        faces = live.step(image)
+        read.append((faces[0].track_id, list(faces[0].attributes)))
+    assert read == [(1, ["light"]), (1, ["brightness", "light"]), (1, []), (1, ["brightness"])]
+    assert live.num_runs == {"brightness": 4, "light": 4}
+    with pytest.raises(UnknownNameError, match="did you mean 'light'"):
+        live.choose(["lihgt"])
