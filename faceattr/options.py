@@ -32,7 +32,7 @@ Freeze: TypeAlias = Literal["face", "frame", "off"]
 """What a stream holds between two runs of a slow analyzer: its result for the face, the whole
 frame, or nothing."""
 
-Panel: TypeAlias = Literal["basic", "faces", "streaming", "output", "advanced"]
+Panel: TypeAlias = Literal["basic", "faces", "streaming", "output", "server", "limits", "advanced"]
 
 SMALLEST_TILE = 100  # pixels
 AUTO = "auto"

@@ -20,6 +20,7 @@ from faceattr.cli import (
     plugins,
     recognition,
     report,
+    serving,
     streams,
     training,
     weights,
@@ -48,6 +49,7 @@ app.command()(pictures.detect)
 app.command()(streams.video)
 app.command()(streams.stream)
 app.command()(report.report)
+app.command()(serving.serve)
 app.command()(recognition.verify)
 app.command()(recognition.find)
 app.add_typer(recognition.app, name="gallery", cls=Group)

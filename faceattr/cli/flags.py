@@ -19,6 +19,8 @@ PANELS = {
     "faces": "Faces to find",
     "streaming": "Streaming",
     "output": "Output",
+    "server": "Server",
+    "limits": "Limits",
     "advanced": "Advanced",
 }
 METAVARS = {int: "N", float: "NUMBER", Path: "FILE", str: "TEXT", list[str]: "TEXT"}
