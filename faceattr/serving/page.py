@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
-
-from faceattr.serving.errors import RequestError
 
 FOLDER = Path(__file__).parent / "page"
 INDEX = "index.html"
@@ -44,29 +43,30 @@ def page_router(folder: Path = FOLDER) -> APIRouter:
     Args:
         folder: With ``index.html``, which is shown at ``/``.
     """
-    files = {
-        path.relative_to(folder).as_posix(): _read(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
     router = APIRouter(include_in_schema=False)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            name = path.relative_to(folder).as_posix()
+            router.add_api_route(
+                "/" if name == INDEX else f"/{name}", _shows(_read(path)), methods=["GET", "HEAD"]
+            )
+    return router
 
-    @router.api_route("/", methods=["GET", "HEAD"])
-    @router.api_route("/{name:path}", methods=["GET", "HEAD"])
-    async def show(request: Request, name: str = "") -> Response:
-        file = files.get(name or INDEX)
-        if file is None:
-            raise RequestError(404, "not_found", "there is nothing at this address")
-        headers = {
-            "Content-Security-Policy": POLICY,
-            "Cache-Control": "no-cache",
-            "ETag": file.etag,
-        }
+
+def _shows(file: _File) -> Callable[[Request], Awaitable[Response]]:
+    """Return a route that answers with a file."""
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": file.etag,
+    }
+
+    async def show(request: Request) -> Response:
         if request.headers.get("if-none-match") == file.etag:
             return Response(status_code=304, headers=headers)
         return Response(file.data, media_type=file.content_type, headers=headers)
 
-    return router
+    return show
 
 
 def _read(path: Path) -> _File:
