@@ -27,12 +27,25 @@ NEED_TENSORFLOW = (  # whole modules; single tests ask for the fixture `tensorfl
     "networks/test_keras_file.py",
     "networks/test_networks.py",
 )
-collect_ignore = [] if HAS_TENSORFLOW else list(NEED_TENSORFLOW)
+HAS_SERVER = all(
+    map(find_spec, ("fastapi", "prometheus_client", "python_multipart", "uvicorn", "websockets"))
+)
+collect_ignore = [
+    *([] if HAS_TENSORFLOW else NEED_TENSORFLOW),
+    *([] if HAS_SERVER else ["serving"]),
+]
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
     """Say what is left out."""
-    return "" if HAS_TENSORFLOW else f"without TensorFlow, so without {', '.join(NEED_TENSORFLOW)}"
+    return [
+        *(
+            []
+            if HAS_TENSORFLOW
+            else [f"without TensorFlow, so without {', '.join(NEED_TENSORFLOW)}"]
+        ),
+        *([] if HAS_SERVER else ["without faceattr[serve], so without serving"]),
+    ]
 
 
 @pytest.fixture(scope="session")
