@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from faceattr.errors import (
     EngineError,
     FaceattrError,
-    GalleryError,
     ImageError,
     NoFaceError,
     OptionError,
@@ -13,6 +14,8 @@ from faceattr.errors import (
     UnknownNameError,
 )
 from faceattr.images import describe_source
+
+logger = logging.getLogger("faceattr.serving")
 
 
 class RequestError(FaceattrError):
@@ -57,8 +60,7 @@ def to_request_error(error: FaceattrError, picture: bytes | None = None) -> Requ
             return RequestError(422, "no_face", "no face was found in the picture")
         case OptionError() | UnknownNameError():
             return RequestError(422, "bad_option", text)
-        case GalleryError():
-            return RequestError(500, "bad_gallery", "the gallery cannot be read; see the log")
-        case PluginError() | EngineError():
-            return RequestError(500, "analysis_failed", "the analysis failed; see the log")
+    logger.error("%s", error)
+    if isinstance(error, PluginError | EngineError):
+        return RequestError(500, "analysis_failed", "the analysis failed; see the server's log")
     return RequestError(500, "internal", "the server failed; its log says why")

@@ -30,7 +30,8 @@ OPEN = ("/healthz", "/readyz")  # for a load balancer, which has no key
 PROTECTED = re.compile(r"/(v1/|metrics$|openapi\.json$|analyze$|verify$|represent$)")
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 CLIENT_GONE = 499  # in the log and the figures, as nobody sees it
-LINGER_BYTES, LINGER_SECONDS = 64_000_000, 2.0  # of a refused body, read so that the answer arrives
+LINGER_BYTES = 64_000_000  # of a refused body that are read, so that the answer arrives
+LINGER_SECONDS, SILENT_SECONDS = 2.0, 0.2  # for all of them, and without any
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -215,14 +216,11 @@ class _Exchange:
     async def _linger(self) -> None:
         """Read on for a moment: a connection that is closed with unread data loses its answer."""
         num_bytes = 0
-
-        async def read() -> None:
-            nonlocal num_bytes
-            while not self._is_read and num_bytes < LINGER_BYTES:
-                num_bytes += len((await self.receive()).get("body", b""))
-
+        end = time.monotonic() + LINGER_SECONDS
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(read(), LINGER_SECONDS)
+            while not self._is_read and num_bytes < LINGER_BYTES and time.monotonic() < end:
+                message = await asyncio.wait_for(self.receive(), SILENT_SECONDS)
+                num_bytes += len(message.get("body", b""))
 
 
 def error_answer(error: RequestError, request_id: str) -> tuple[int, dict[str, str], bytes]:
