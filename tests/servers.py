@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import requests
 from conftest import Brightness, EveryCorner, Light
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from faceattr.options import PipelineOptions
@@ -161,6 +162,15 @@ def received(websocket: ClientConnection) -> dict[str, Any]:
     """Return the next message of a stream."""
     message: dict[str, Any] = json.loads(websocket.recv(timeout=PATIENCE))
     return message
+
+
+def end_of(websocket: ClientConnection) -> int | None:
+    """Return the code with which the server closes a stream, None if it just went."""
+    try:
+        while True:
+            websocket.recv(timeout=PATIENCE)
+    except ConnectionClosed as closed:
+        return None if closed.rcvd is None else closed.rcvd.code
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
