@@ -21,7 +21,6 @@ from faceattr.options import PipelineOptions
 from faceattr.serving import running
 from faceattr.serving.app import create_app
 from faceattr.serving.options import Limits, ServerOptions
-from faceattr.serving.service import Service
 from faceattr.types import Crops, Estimate
 
 PATIENCE = 60.0  # seconds, on a busy machine
@@ -52,10 +51,12 @@ class Holdable(Brightness):
 class Client:
     """Talks to a running server."""
 
-    def __init__(self, url: str, service: Service, holdable: Holdable) -> None:
+    def __init__(self, url: str, server: running.Server, holdable: Holdable) -> None:
         self.url = url
-        self.service = service
+        self.service = server.service
         self.holdable = holdable
+        self.let_load = threading.Event()
+        self._server = server
         self._session = requests.Session()
 
     @property
@@ -81,6 +82,9 @@ class Client:
     def raw(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
+    def tell_to_end(self) -> None:
+        self._server.should_exit = True
+
     def close(self) -> None:
         self._session.close()
 
@@ -92,6 +96,7 @@ def serving(
     detector: Any = None,
     limits: Limits | None = None,
     options: dict[str, Any] | None = None,
+    waits: bool = True,
     **server: Any,
 ) -> Iterator[Client]:
     """Yield a client of a server that has just loaded; end the server afterwards.
@@ -101,6 +106,7 @@ def serving(
         detector: What finds faces; by default, a stand-in that finds two.
         limits: As in `create_app`.
         options: Others of `PipelineOptions`.
+        waits: Whether to wait until everything is loaded; else it waits for `Client.let_load`.
         server: As in `ServerOptions`.
     """
     holdable = Holdable()
@@ -113,21 +119,31 @@ def serving(
     app = create_app(load, ServerOptions(**({"port": 0, "workers": 2} | server)), limits)
     one = running.Server(app)
     listener = running.bind(one.service.options)
+    address = running.address_of(one.service.options, listener)
+    client = Client(address, one, holdable)
+    if waits:
+        client.let_load.set()
+    one.service.add_loader(lambda: assert_set(client.let_load))
     loaded = threading.Event()
     one.service.when_loaded = loaded.set
     thread = threading.Thread(target=one.run, kwargs={"sockets": [listener]})
     thread.start()
-    address = running.address_of(one.service.options, listener)
-    client = Client(address, one.service, holdable)
     try:
-        assert loaded.wait(PATIENCE)
-        assert one.service.error is None
+        if waits:
+            assert_set(loaded)
+            assert one.service.error is None
         yield client
     finally:
+        client.let_load.set()
         holdable.go.set()
         client.close()
-        one.should_exit = True
+        client.tell_to_end()
         thread.join()
+
+
+def assert_set(event: threading.Event) -> None:
+    """Wait for an event."""
+    assert event.wait(PATIENCE)
 
 
 def picture(level: int, size: tuple[int, int] = (40, 30)) -> bytes:

@@ -353,8 +353,8 @@ def test_many_clients_each_get_their_own_answer(client: Client) -> None:
         )
         return level, level_of(answer)
 
-    with ThreadPoolExecutor(16) as threads:
-        for level, value in threads.map(ask, range(20, 220, 2)):
+    with ThreadPoolExecutor(12) as threads:
+        for level, value in threads.map(ask, range(20, 220, 3)):
             assert value == level
 
 
