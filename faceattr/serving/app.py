@@ -65,6 +65,10 @@ def create_app(
     _add_state(app, service)
     app.include_router(create_router(service))
     app.include_router(stream_router(service))
+    if server.deepface:
+        from faceattr.serving.deepface import deepface_router  # which few need
+
+        app.include_router(deepface_router(service))
     if server.page and FOLDER.is_dir():
         app.include_router(page_router())
     origins = split(server.origins)
