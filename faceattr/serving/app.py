@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -69,8 +70,11 @@ def create_app(
         from faceattr.serving.deepface import deepface_router  # which few need
 
         app.include_router(deepface_router(service))
+    open_paths: list[str] = []
     if server.page and FOLDER.is_dir():
-        app.include_router(page_router())
+        page = page_router()
+        app.include_router(page)
+        open_paths = [route.path for route in page.routes if isinstance(route, APIRoute)]
     origins = split(server.origins)
     if origins:
         app.add_middleware(
@@ -84,6 +88,7 @@ def create_app(
         Gate,
         keys=service.keys,
         rates=Rates(service.limits.rate),
+        open_paths=open_paths,
         callers=Callers(None if keys else [server.host, *split(server.names)], origins),
         service=service,
     )

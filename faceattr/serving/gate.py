@@ -9,7 +9,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -26,8 +26,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = ("/healthz", "/readyz")  # for a load balancer, which has no key
-PROTECTED = re.compile(r"/(v1/|metrics$|openapi\.json$|analyze$|verify$|represent$)")
+HEALTH = ("/healthz", "/readyz")  # for a load balancer, which has no key
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 CLIENT_GONE = 499  # in the log and the figures, as nobody sees it
 LINGER_BYTES = 64_000_000  # of a refused body that are read, so that the answer arrives
@@ -55,16 +54,25 @@ class Gate:
         keys: API keys.
         rates: Requests of each client.
         callers: Names and pages.
+        open_paths: Those of the page, which asks for the key itself.
         service: Says whether the server ends, and counts what passes.
     """
 
     def __init__(
-        self, app: App, *, keys: Keys, rates: Rates, callers: Callers, service: Service
+        self,
+        app: App,
+        *,
+        keys: Keys,
+        rates: Rates,
+        callers: Callers,
+        open_paths: Collection[str],
+        service: Service,
     ) -> None:
         self._app = app
         self._keys = keys
         self._rates = rates
         self._callers = callers
+        self._open = frozenset(open_paths)
         self._service = service
         self._metrics = service.metrics
 
@@ -95,7 +103,7 @@ class Gate:
         Raises:
             RequestError: The message says why.
         """
-        if scope["path"] in OPEN:
+        if scope["path"] in HEALTH:
             return
         self._callers.check(headers.get("host"), headers.get("origin"))
         client = scope["client"][0] if scope.get("client") else "unknown"
@@ -109,7 +117,7 @@ class Gate:
             elif key is not None or (
                 scope["type"] == "http"
                 and scope["method"] != "OPTIONS"  # a browser asks whether it may, without a key
-                and PROTECTED.match(scope["path"]) is not None
+                and scope["path"] not in self._open
             ):
                 self._rates.count(client)
                 raise RequestError(

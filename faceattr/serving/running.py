@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -71,23 +72,37 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """See the base class."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        self._watch_head()
 
-    def handle_events(self) -> None:
+    def data_received(self, data: bytes) -> None:
         """See the base class."""
-        super().handle_events()
-        if self.cycle is not None and self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        super().data_received(data)
+        self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See the base class."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
+        self._forget_head()
         super().connection_lost(exc)
 
+    @property
+    def _awaits_head(self) -> bool:
+        """Whether neither a request nor a WebSocket is served on the connection."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        return is_idle and self in self.connections  # where a WebSocket takes its place
+
+    def _watch_head(self) -> None:
+        if not self._awaits_head:
+            self._forget_head()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
     def _give_up(self) -> None:
-        if self.cycle is None:
+        if self._awaits_head:
             self.transport.close()
 
 
@@ -117,6 +132,7 @@ def serve(app: FastAPI, when_ready: Callable[[str], None]) -> None:
     Raises:
         FaceattrError: The address cannot be used, or what was asked for cannot be loaded.
     """
+    cv2.setNumThreads(1)  # several pictures at a time use the processors better
     server = Server(app)
     service = server.service
     listener = bind(service.options)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,7 @@ def test_a_request_without_a_key_is_refused(locked: Client, headers: dict[str, s
     assert code_of(locked.get("/metrics", headers=headers))[0] == 401
     assert code_of(locked.get("/v1/analyzers", headers=headers))[0] == 401
     assert code_of(locked.get("/openapi.json", headers=headers))[0] == 401
+    assert code_of(locked.get("/nothing", headers=headers))[0] == 401
 
 
 def test_a_request_with_a_key_is_answered(locked: Client) -> None:
@@ -243,6 +245,25 @@ def test_a_head_that_stops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         slow.sendall(ANALYZE)
         assert read_all(silent) == read_all(slow) == b""
         assert one.send(picture(1)).ok
+
+
+def test_the_head_of_a_second_request_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as one, one.raw() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while b'"ok"}' not in answer:
+            answer += connection.recv(65536)
+        monkeypatch.setattr(running, "HEAD_SECONDS", 0.2)
+        connection.sendall(ANALYZE)
+        assert read_all(connection) == b""
+
+
+def test_a_stream_is_not_taken_for_a_head_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "HEAD_SECONDS", 0.2)
+    with serving() as one, one.stream() as websocket:
+        time.sleep(0.4)
+        websocket.send(picture(1))
+        assert json.loads(websocket.recv(timeout=PATIENCE))["frame"] == 0
 
 
 def test_bodies_hold_no_more_memory_than_allowed() -> None:

@@ -33,5 +33,11 @@ def test_files_of_the_page_are_served_with_a_strict_policy(
         assert (tagged.status_code, tagged.content) == (304, b"")
         for path in ("/.hidden", "/../secret.txt", "/%2e%2e/secret.txt", "/parts", "/index.htm"):
             assert code_of(one.get(path)) == (404, "not_found")
+    keys = tmp_path / "keys.txt"
+    keys.write_text("a-key-for-the-page")
+    with serving(keys=keys) as one:
+        assert one.get("/").ok
+        assert one.get("/parts/page.js").ok
+        assert code_of(one.get("/parts")) == (401, "no_key")
     with serving(page=False) as one:
         assert code_of(one.get("/")) == (404, "not_found")
