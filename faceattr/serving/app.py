@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 
 from faceattr import __version__
 from faceattr.errors import OptionError
@@ -128,7 +129,9 @@ def _add_errors(app: FastAPI) -> None:
     """Let all errors be answered in one form."""
 
     @app.exception_handler(RequestError)
-    async def answer_own(request: Request, error: RequestError) -> Response:
+    async def answer_own(request: HTTPConnection, error: RequestError) -> Response:
+        if request.scope["type"] == "websocket":
+            raise error  # the gate knows how to refuse one
         status, headers, body = error_answer(error, request.state.request_id)
         return Response(body, status, headers)
 

@@ -210,13 +210,14 @@ class _Exchange:
         if self.status:
             return
         status, headers, body = error_answer(error, self.request_id)
-        listed = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         kind = "http.response"
         if self._scope["type"] == "websocket":
             if "websocket.http.response" not in self._scope.get("extensions", {}):
                 await self._send({"type": "websocket.close", "code": 1008})
                 return
             kind = "websocket.http.response"
+            del headers["Content-Length"]  # older versions of Uvicorn add it again
+        listed = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         with suppress(OSError):  # the client has gone
             await self.send({"type": f"{kind}.start", "status": status, "headers": listed})
             await self.send({"type": f"{kind}.body", "body": body, "more_body": False})

@@ -135,17 +135,17 @@ def serve(app: FastAPI, when_ready: Callable[[str], None]) -> None:
     cv2.setNumThreads(1)  # several pictures at a time use the processors better
     server = Server(app)
     service = server.service
-    listener = bind(service.options)
-    address = address_of(service.options, listener)
+    with bind(service.options) as listener:
+        address = address_of(service.options, listener)
 
-    def finish_loading() -> None:
-        if service.error is not None:
-            server.should_exit = True
-        else:
-            when_ready(address)
+        def finish_loading() -> None:
+            if service.error is not None:
+                server.should_exit = True
+            else:
+                when_ready(address)
 
-    service.when_loaded = finish_loading
-    server.run(sockets=[listener])
+        service.when_loaded = finish_loading
+        server.run(sockets=[listener])
     if service.error is not None:
         raise service.error
 
