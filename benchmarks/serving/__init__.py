@@ -1,0 +1,1 @@
+"""How much a server answers, how fast, and what that takes."""
