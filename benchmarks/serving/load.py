@@ -173,6 +173,8 @@ class _Connection:
 
     async def ask(self, request: bytes) -> int:
         """Send a request and return the status of its answer, 0 if there is none."""
+        if self._streams is not None and self._streams[0].at_eof():  # idle for too long
+            await self.close()
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection(*self._address)
