@@ -63,9 +63,12 @@ class WorkPool:
             RequestError: There are too few places, or it takes too long.
         """
         jobs = self._enter(functions)
+        waiting = [asyncio.ensure_future(self._result(job)) for job in jobs]
         try:
-            return [await self._result(job) for job in jobs]
+            return await asyncio.gather(*waiting)
         finally:
+            for one in waiting:
+                one.cancel()
             for job in jobs:
                 job.future.cancel()
 
@@ -118,7 +121,7 @@ class WorkPool:
     async def _result(self, job: _Job[T]) -> T:
         waiting = asyncio.wrap_future(job.future)
         waiting.add_done_callback(_look_at)
-        wait_until = time.monotonic() + self._queue_timeout
+        wait_until = job.entered + self._queue_timeout
         while True:
             now = time.monotonic()
             begun = job.begun
@@ -156,9 +159,10 @@ def _look_at(done: asyncio.Future[T]) -> None:
 
 
 class _Job(Generic[T]):
-    """A function to run, and when a worker began with it."""
+    """A function to run, when it came, and when a worker began with it."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
+        self.entered = time.monotonic()
         self.begun: float | None = None
         self.future: Future[T]

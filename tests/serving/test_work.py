@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -49,6 +50,18 @@ def test_a_job_that_cannot_begin_in_time_gives_its_place_back() -> None:
         assert work._num_taken == 0
         go.set()
         await held
+
+    asyncio.run(scene())
+    work.close()
+
+
+def test_jobs_of_one_call_wait_together_and_not_one_after_the_other() -> None:
+    work = pool(queue=9, seconds=0.3)
+
+    async def scene() -> None:
+        with pytest.raises(RequestError) as late:
+            await work.run([lambda: time.sleep(0.2)] * 4)
+        assert late.value.code == "queue_timeout"
 
     asyncio.run(scene())
     work.close()
