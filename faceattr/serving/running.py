@@ -135,6 +135,10 @@ def serve(app: FastAPI, when_ready: Callable[[str], None]) -> None:
     cv2.setNumThreads(1)  # several pictures at a time use the processors better
     server = Server(app)
     service = server.service
+    try:
+        server.config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise OptionError(f"the certificate or its key cannot be used: {error}") from error
     with bind(service.options) as listener:
         address = address_of(service.options, listener)
 

@@ -461,6 +461,14 @@ def test_https_needs_both_files(tmp_path: Path) -> None:
         ServerOptions(ssl_certfile=tmp_path / "cert.pem", ssl_keyfile=tmp_path / "key.pem")
 
 
+def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cert.pem"
+    path.write_text("no certificate")
+    app = create_app(server=ServerOptions(port=0, ssl_certfile=path, ssl_keyfile=path))
+    with pytest.raises(OptionError, match="certificate or its key cannot be used"):
+        running.serve(app, lambda address: pytest.fail(address))
+
+
 def test_https_is_served() -> None:
     here = Path(__file__).parent
     certificate, key = here / "localhost.pem", here / "localhost.key"
