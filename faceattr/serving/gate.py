@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.websockets import WebSocketDisconnect
 
 from faceattr.serving.access import Callers, Keys, Rates
 from faceattr.serving.bodies import ClientGoneError
@@ -87,7 +88,7 @@ class Gate:
             await self._app(scope, exchange.receive, exchange.send)
         except RequestError as error:
             await exchange.refuse(error)
-        except ClientGoneError:
+        except (ClientGoneError, WebSocketDisconnect):
             exchange.status = CLIENT_GONE
         except Exception:  # a bug of ours, which the client must not see
             logger.exception("request %s failed", exchange.request_id)

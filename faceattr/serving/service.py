@@ -35,6 +35,7 @@ class Service:
 
     Attributes:
         streams: An event of each open stream; setting it ends the stream.
+        strangers: The same of those whose clients have yet to send an API key.
         error: Why loading failed, None if it did not.
         when_loaded: Called when loading has ended, on the thread that loads.
         is_ending: Whether the server was told to end.
@@ -66,6 +67,7 @@ class Service:
         )
         self.metrics = Metrics(self.pool, lambda: len(self.streams))
         self.streams: set[asyncio.Event] = set()
+        self.strangers: set[asyncio.Event] = set()
         self.error: FaceattrError | None = None
         self.when_loaded: Callable[[], None] = _do_nothing
         self._bodies = Bodies(limits)
@@ -99,7 +101,7 @@ class Service:
     def begin_to_end(self) -> None:
         """Say that the server is not ready any more, and end all streams."""
         self.is_ending = True
-        for stream in self.streams:
+        for stream in self.streams | self.strangers:
             stream.set()
 
     def close(self) -> None:

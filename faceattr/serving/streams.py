@@ -25,7 +25,7 @@ FIRST_SECONDS = 10.0  # in which the first message must come
 MAX_TEXT = 4096  # characters of a message that chooses analyzers
 MAX_RATE = 240  # messages a second, for at most BURST seconds
 BURST = 2.0
-GOING_AWAY, REFUSED, TOO_BIG = 1001, 1008, 1009  # codes of RFC 6455
+GOING_AWAY, REFUSED, TOO_BIG, TRY_LATER = 1001, 1008, 1009, 1013  # codes of WebSocket
 
 logger = logging.getLogger("faceattr.serving")
 
@@ -50,18 +50,35 @@ class Stream:
         self._websocket = websocket
         self._service = service
         self._live = LiveAnalysis.sharing(service.reader.pipeline)
+        self._ending = asyncio.Event()
         self._attributes: Sequence[str] = tuple(service.reader.pipeline.refresh)
         self._newest: _Encoded | None = None
         self._has_newest = asyncio.Event()
         self._num_frames = 0
         self._begun = time.monotonic()
 
-    async def run(self, ending: asyncio.Event) -> None:
-        """Answer frames until the client goes, does not keep the rules, or the server ends."""
-        await self._websocket.accept()
-        reading = asyncio.ensure_future(self._read_messages())
+    async def run(self) -> None:
+        """Answer frames until the client goes, does not keep the rules, or the server ends.
+
+        Raises:
+            RequestError: There are too many streams.
+        """
+        is_admitted = bool(self._websocket.state.is_admitted)
+        streams = self._service.streams if is_admitted else self._service.strangers
+        if len(streams) >= self._service.limits.max_streams:
+            raise RequestError(503, "too_many_streams", self._too_many())
+        streams.add(self._ending)
+        try:
+            await self._websocket.accept()
+            await self._serve(is_admitted)
+        finally:
+            self._service.streams.discard(self._ending)
+            self._service.strangers.discard(self._ending)
+
+    async def _serve(self, is_admitted: bool) -> None:
+        reading = asyncio.ensure_future(self._read_messages(is_admitted))
         answering = asyncio.ensure_future(self._answer_frames())
-        waiting = asyncio.ensure_future(ending.wait())
+        waiting = asyncio.ensure_future(self._ending.wait())
         tasks: list[asyncio.Future[Any]] = [reading, answering, waiting]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -85,8 +102,7 @@ class Stream:
 
     # Messages in
 
-    async def _read_messages(self) -> None:
-        is_admitted = bool(self._websocket.state.is_admitted)
+    async def _read_messages(self, is_admitted: bool) -> None:
         timeout = FIRST_SECONDS
         budget, last = MAX_RATE * BURST, time.monotonic()
         while True:
@@ -116,7 +132,8 @@ class Stream:
             raise _EndError(TOO_BIG, f"a text of more than {MAX_TEXT} characters")
         try:
             message = StreamMessage.model_validate_json(text)
-            if message.key is not None and self._service.keys.find(message.key) is not None:
+            if not is_admitted and self._service.keys.find(message.key or "") is not None:
+                self._admit()
                 is_admitted = True
             if is_admitted and message.actions is not None:
                 self._attributes = self._service.reader.attributes_of(message.actions)
@@ -127,6 +144,17 @@ class Stream:
         except FaceattrError as error:
             await self._say(to_request_error(error))
         return is_admitted
+
+    def _admit(self) -> None:
+        """Count a client that has sent its key, as long as there is room for it."""
+        service = self._service
+        if len(service.streams) >= service.limits.max_streams:
+            raise _EndError(TRY_LATER, self._too_many())
+        service.strangers.discard(self._ending)
+        service.streams.add(self._ending)
+
+    def _too_many(self) -> str:
+        return f"{self._service.limits.max_streams} streams are open, which is the limit"
 
     def _keep(self, frame: _Encoded) -> None:
         """Let a frame wait, in the place of an older one."""
@@ -191,16 +219,6 @@ def stream_router(service: Service) -> APIRouter:
         service.require_ready()
         if service.is_ending:
             raise RequestError(503, "not_ready", "the server ends")
-        most = service.limits.max_streams
-        if len(service.streams) >= most:
-            raise RequestError(
-                503, "too_many_streams", f"{most} streams are open, which is the limit"
-            )
-        ending = asyncio.Event()
-        service.streams.add(ending)
-        try:
-            await Stream(websocket, service).run(ending)
-        finally:
-            service.streams.discard(ending)
+        await Stream(websocket, service).run()
 
     return router

@@ -110,6 +110,26 @@ def test_a_stream_without_a_key_is_closed(locked: Client, first: str | bytes) ->
         pass
 
 
+def test_strangers_take_no_streams_from_those_with_a_key(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.txt"
+    keys.write_text(KEY)
+    with serving(keys=keys, limits=Limits(max_streams=1)) as one, one.stream() as stranger:
+        with pytest.raises(InvalidStatus) as refused, one.stream():
+            pass
+        assert refused.value.response.status_code == 503
+        with one.stream(additional_headers={"X-API-Key": KEY}) as known:
+            known.send(picture(1))
+            assert "faces" in json.loads(known.recv(timeout=PATIENCE))
+            stranger.send(json.dumps({"key": KEY}))
+            assert end_of(stranger) == 1013
+        wait_until(lambda: not (one.service.streams or one.service.strangers))
+        with one.stream() as late:
+            late.send(json.dumps({"key": KEY}))
+            late.send(picture(1))
+            assert "faces" in json.loads(late.recv(timeout=PATIENCE))
+            assert (len(one.service.streams), len(one.service.strangers)) == (1, 0)
+
+
 @pytest.mark.parametrize("text", ["short\n", "# nothing\n", "", "with\ttab-and-more-letters"])
 def test_a_file_without_good_keys_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "keys.txt"
