@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from servers import (
 )
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from faceattr.serving import streams
+from faceattr.serving import running, streams
 from faceattr.serving.models import StreamAnswer, StreamError
 from faceattr.serving.options import Limits
 
@@ -172,6 +173,16 @@ def test_a_silent_stream_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(streams, "FIRST_SECONDS", 0.1)
         with one.stream() as websocket:
             assert end_of(websocket) == 1008
+
+
+def test_a_stream_outlives_the_time_in_which_a_request_must_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "HEAD_SECONDS", 0.5)
+    with serving() as one, one.stream() as websocket:
+        time.sleep(1)
+        websocket.send(picture(50))
+        assert received(websocket)["frame"] == 0
 
 
 def test_no_more_streams_than_allowed_are_open() -> None:
