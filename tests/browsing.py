@@ -1,8 +1,9 @@
-"""What people do on the server's page, and where things are on it."""
+"""What people do on the server's page, where things are on it, and what its guide shows."""
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from playwright.sync_api import JSHandle, Locator, Page
 
+GUIDE = Path(__file__).parents[1] / "docs" / "serve.md"
 TRANSFER = """(files) => {
   const transfer = new DataTransfer();
   for (const { name, data } of files) {
@@ -92,3 +94,10 @@ def style_of(locator: Locator, name: str) -> str:
     """Return a property of an element's style, as the browser computes it."""
     value: Any = locator.evaluate("(element, name) => getComputedStyle(element)[name]", name)
     return str(value)
+
+
+def guide_blocks(language: str, url: str) -> list[str]:
+    """Return the blocks of docs/serve.md in a language, with the address of a server in them."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    address = url.partition("://")[2]
+    return [block.replace("127.0.0.1:8000", address) for block in blocks]

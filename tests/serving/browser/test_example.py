@@ -1,4 +1,4 @@
-"""The example of a page of one's own that streams, on a server of its own."""
+"""Pages of one's own, on their own server: the example that streams, the request of the guide."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from browsing import guide_blocks, in_hand
 from servers import serving
 
 from faceattr.types import BGRImage
@@ -60,6 +61,20 @@ def test_the_example_streams_and_draws(opened: Opening, own_site: str, two_faces
         assert page.locator("#faces li").count() == 2
         page.locator("#status", has_text=re.compile(r"frame \d+ was read in \d+ ms")).wait_for()
         assert page.evaluate(YELLOW) > 200
+        page.context.close()
+
+
+def test_the_request_that_the_guide_shows_is_answered(
+    opened: Opening, own_site: str, astronaut: Path
+) -> None:
+    with serving(actions=("emotion", "age"), detector="yunet", origins=own_site) as server:
+        page = opened(own_site, path="/browser_stream.html", also=(server.url,))
+        (block,) = guide_blocks("js", server.url)
+        files = in_hand(page, [astronaut])
+        labels = page.evaluate(
+            f"async (transfer) => {{ const [file] = transfer.files; {block} }}", files
+        )
+        assert labels == ["happy"]
         page.context.close()
 
 
