@@ -55,6 +55,10 @@ class WeightsError(FaceattrError, OSError):
     """Weights are missing, damaged or do not fit their network."""
 
 
+class LicenseError(FaceattrError, RuntimeError):
+    """The license of weights is not one of those that ``FACEATTR_LICENSES`` allows."""
+
+
 class GalleryError(FaceattrError, OSError):
     """A gallery of people cannot be read or written, or has nobody of that name."""
 

@@ -40,6 +40,7 @@ from faceattr.types import (
     Face,
     Features,
 )
+from faceattr.weights import require_open
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -74,6 +75,8 @@ class Pipeline:
         UnknownNameError: A name is not in the registry; the message suggests the nearest.
         OptionError: Two actions read the same attribute, no classification has all the labels
             that were asked for, or an option is out of range.
+        LicenseError: ``FACEATTR_LICENSES=open`` is set, and the weights of the detector or of an
+            analyzer are not open.
     """
 
     def __init__(
@@ -532,6 +535,7 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
         else:
             name, analyzer = type(action).__name__, action
         check_declaration(analyzer, name)
+        require_open(analyzer, name, _analyzers_of(analyzer.attribute))
         other, known = found.setdefault(analyzer.attribute, (name, analyzer))
         if known is not analyzer:
             raise OptionError(
@@ -541,19 +545,28 @@ def _find_analyzers(actions: Sequence[str | Analyzer]) -> list[Analyzer]:
     return [analyzer for _, analyzer in found.values()]
 
 
+def _analyzers_of(attribute: str) -> Iterator[tuple[str, type[Analyzer]]]:
+    for name, analyzer in registered_analyzers.load_all():
+        if getattr(analyzer, "attribute", None) == attribute:
+            yield name, analyzer
+
+
 def _name_of(plugin: str | Analyzer | Detector) -> str:
     return plugin if isinstance(plugin, str) else type(plugin).__name__
 
 
 def _find_detector(detector: str | Detector) -> Detector:
     if isinstance(detector, str):
-        return registered_detectors.create(detector)
+        found = registered_detectors.create(detector)
+        require_open(found, detector, registered_detectors.load_all())
+        return found
     if isinstance(detector, type):
         raise OptionError(f"{detector.__name__} is a class; give an object: {detector.__name__}()")
     name = type(detector).__name__
     check_api_version(detector, name)
     if not isinstance(detector, Detector):
         raise OptionError(f"detector is {detector!r}; give the name of a detector, or a Detector")
+    require_open(detector, name, registered_detectors.load_all())
     return detector
 
 

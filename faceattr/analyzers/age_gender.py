@@ -19,6 +19,7 @@ UTKFACE_TEMPLATE = (  # median of 300 images; models/age_gender/README.md says h
     (0.309, 0.680),
     (0.671, 0.681),
 )
+LICENSE = "no open license; trained on UTKFace, All-Age-Faces and APPA-REAL, research data"
 CROP = CropSpec(size=(96, 96), color="bgr", template=UTKFACE_TEMPLATE)
 
 
@@ -29,6 +30,7 @@ class AgeAnalyzer(BuiltinAnalyzer):
     output = Unit("years")
     crop = CROP
     refresh = 1.0
+    license = LICENSE
     card = "models/age_gender/README.md"
     network = "age_gender"
     layer = "age_logits"
@@ -45,6 +47,7 @@ class GenderAnalyzer(BuiltinAnalyzer):
     output = Labels(GENDERS)
     crop = CROP
     refresh = 1.0
+    license = LICENSE
     card = "models/age_gender/README.md"
     network = "age_gender"
     layer = "gender_logits"

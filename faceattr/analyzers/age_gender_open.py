@@ -20,6 +20,7 @@ DLIB_TEMPLATE = (  # median of dlib's own chips; models/age_gender_open/README.m
     (0.339, 0.675),
     (0.661, 0.675),
 )
+LICENSE = "CC0-1.0; trained on pictures that its authors do not name"
 AGES = np.array([0.25, *range(1, AGE_CLASSES)], np.float32)  # years, as published
 
 
@@ -30,6 +31,7 @@ class AgeOpenAnalyzer(BuiltinAnalyzer):
     output = Unit("years")
     crop = CropSpec(size=(64, 64), color="rgb", template=DLIB_TEMPLATE)
     refresh = 1.0
+    license = LICENSE
     card = "models/age_gender_open/README.md"
     network = "age_open"
     layer = "age_logits"
@@ -46,6 +48,7 @@ class GenderOpenAnalyzer(BuiltinAnalyzer):
     output = Labels(GENDERS)
     crop = CropSpec(size=(32, 32), color="rgb", template=DLIB_TEMPLATE)
     refresh = 1.0
+    license = LICENSE
     card = "models/age_gender_open/README.md"
     network = "gender_open"
     layer = "gender_logits"

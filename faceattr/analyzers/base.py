@@ -32,6 +32,8 @@ class Analyzer(ABC):  # a subclass defines one of three methods
         crop: Form of the crops that it takes.
         refresh: Seconds between runs on the same face of a stream; 0 to run on every frame.
         weights: File to download; None if there is none.
+        license: License of weights that come with a package, as in `Weights`; empty if there are
+            none.
         card: Where to read about a model without such a file: a path in the repository, or a URL.
         api_version: Version of the plugin API that it was written for, `faceattr.API_VERSION` at
             that time; plugins of other packages declare it.
@@ -42,6 +44,7 @@ class Analyzer(ABC):  # a subclass defines one of three methods
     crop: CropSpec
     refresh: ClassVar[float] = 0.0
     weights: ClassVar[Weights | None] = None
+    license: ClassVar[str] = ""
     card: ClassVar[str] = ""
 
     def load(self, engine: Engine) -> Reader:

@@ -26,6 +26,7 @@ class EmotionAnalyzer(BuiltinAnalyzer):
     attribute = "emotion"
     output = Labels(EMOTIONS)
     crop = CropSpec(size=(48, 48), color="gray", template=FER2013_TEMPLATE)
+    license = "no open license; trained on FER2013 and RAF-DB, research data"
     card = "models/emotion/README.md"
     network = "emotion"
     layer = "scores_logits"

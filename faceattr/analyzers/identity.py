@@ -32,6 +32,7 @@ TEMPLATE = (  # median of landmarks in dlib's own chips; models/identity/README.
     (0.326, 0.675),
     (0.654, 0.675),
 )
+LICENSE = "CC0-1.0; trained on FaceScrub, VGG-Face and pictures from the web"
 CROP = CropSpec(size=(SIDE, SIDE), color="rgb", template=TEMPLATE)
 
 DLIB_FACE = Weights(
@@ -43,7 +44,7 @@ DLIB_FACE = Weights(
     ),
     sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     num_bytes=22_466_066,
-    license="CC0; trained on FaceScrub, VGG-Face and pictures from the web",
+    license=LICENSE,
     card="models/identity/README.md",
 )
 
@@ -64,6 +65,7 @@ class IdentityAnalyzer(Analyzer):
     output = Vector(NUM_OUTPUTS, private=True)
     crop = CROP
     refresh = 1.0
+    license = LICENSE
     card = "models/identity/README.md"
 
     def __init__(self, *, mirror: bool = False) -> None:

@@ -88,6 +88,7 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
         "output": head.output,
         "crop": trunk.crop,
         "refresh": trunk.refresh,
+        "license": trunk.license,
         "head": head,
         "__doc__": _describe(head),
         "__module__": __name__,

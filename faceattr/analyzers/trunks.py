@@ -7,14 +7,17 @@ from functools import lru_cache
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.age_gender import CROP as AGE_GENDER_CROP
+from faceattr.analyzers.age_gender import LICENSE as AGE_GENDER_LICENSE
 from faceattr.analyzers.builtin import FEATURES, load_builtin
 from faceattr.analyzers.emotion import EmotionAnalyzer
 from faceattr.analyzers.identity import CROP as IDENTITY_CROP
+from faceattr.analyzers.identity import LICENSE as IDENTITY_LICENSE
 from faceattr.engines.base import Engine
 from faceattr.networks import graph
 from faceattr.networks.graph import Network
 from faceattr.networks.shapes import output_shapes
 from faceattr.types import Trunk
+from faceattr.weights import require_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,14 @@ class BuiltinTrunk:
     Attributes:
         name: Name of the network's file in the assets.
         crop: Form of the crops that it takes.
+        license: License of its weights, as in `Weights`.
         refresh: Seconds between runs on the same face of a stream.
         private: Whether people can be found again by its features, so that they are not kept.
     """
 
     name: str
     crop: CropSpec
+    license: str
     refresh: float = 0.0
     private: bool = False
 
@@ -53,7 +58,11 @@ class BuiltinTrunk:
 
         That of a private network has a name of its own in `Face.features`, as the network's name
         stands there for its descriptor.
+
+        Raises:
+            LicenseError: ``FACEATTR_LICENSES=open`` is set, and its weights are not open.
         """
+        require_open(self, self.name, ((trunk.name, trunk) for trunk in TRUNKS.values()))
         name = f"{self.name}_features" if self.private else self.name
         return Trunk(name, engine.compile(self.network))
 
@@ -61,9 +70,9 @@ class BuiltinTrunk:
 TRUNKS = {
     trunk.name: trunk
     for trunk in (
-        BuiltinTrunk("emotion", EmotionAnalyzer.crop),
-        BuiltinTrunk("age_gender", AGE_GENDER_CROP, refresh=1.0),
-        BuiltinTrunk("identity", IDENTITY_CROP, refresh=1.0, private=True),
+        BuiltinTrunk("emotion", EmotionAnalyzer.crop, EmotionAnalyzer.license),
+        BuiltinTrunk("age_gender", AGE_GENDER_CROP, AGE_GENDER_LICENSE, refresh=1.0),
+        BuiltinTrunk("identity", IDENTITY_CROP, IDENTITY_LICENSE, refresh=1.0, private=True),
     )
 }
 """The trunks by their names; the private ones come last."""

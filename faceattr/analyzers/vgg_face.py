@@ -32,7 +32,7 @@ AGE_VGG = Weights(
     sources=deepface_urls("age_model_weights.h5", GoogleDrive("1YCox_4kJ-BYeXq27uUbasu--yz28zUMV")),
     sha256="0aeff75734bfe794113756d2bfd0ac823d51e9422c8961125b570871d3c2b114",
     num_bytes=538_771_776,
-    license="MIT; trained on VGG-Face and WIKI, research data",
+    license="research only, as VGG-Face is; offered under MIT, trained on WIKI",
     card="models/vgg-face/README.md",
 )
 
@@ -43,7 +43,7 @@ GENDER_VGG = Weights(
     ),
     sha256="45513ce5678549112d25ab85b1926fb65986507d49c674a3d04b2ba70dba2eb5",
     num_bytes=537_000_000,
-    license="MIT; trained on VGG-Face and WIKI, research data",
+    license="research only, as VGG-Face is; offered under MIT, trained on WIKI",
     card="models/vgg-face/README.md",
 )
 
@@ -52,7 +52,7 @@ RACE_VGG = Weights(
     sources=deepface_urls("race_model_single_batch.h5"),
     sha256="eb22b28b1f6dfce65b64040af4e86003a5edccb169a1a338470dde270b6f5e54",
     num_bytes=537_000_000,
-    license="MIT; trained on VGG-Face and FairFace, research data",
+    license="research only, as VGG-Face is; offered under MIT, trained on FairFace",
     card="models/vgg-face/README.md",
 )
 

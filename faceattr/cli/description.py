@@ -21,7 +21,7 @@ from faceattr.engines.base import Engine
 from faceattr.errors import FaceattrError, UnknownNameError, describe_unknown
 from faceattr.registry import API_VERSION, Registry
 from faceattr.types import CropBatch, CropGeometry
-from faceattr.weights import Weights, find
+from faceattr.weights import declared_weights, find, terms_of
 
 MIN_SECONDS = 0.5  # for which a cost is measured
 NUM_FACES = 16  # that are read together
@@ -53,13 +53,6 @@ def describe(name: str, engine: Engine | None = None) -> list[Row]:
     analyzer = analyzers.create(name)
     check_declaration(analyzer, name)
     return list(_describe_analyzer(analyzer, name, engine))
-
-
-def weights_of(plugin: object) -> tuple[Weights, ...]:
-    """Return the files that a plugin or its class downloads; maybe none."""
-    declared = getattr(plugin, "weights", None)
-    files = declared if isinstance(declared, tuple) else (declared,)
-    return tuple(file for file in files if isinstance(file, Weights))
 
 
 def _describe_analyzer(analyzer: Analyzer, name: str, engine: Engine) -> Iterator[Row]:
@@ -100,14 +93,15 @@ def _describe_crop(crop: CropSpec) -> str:
 
 
 def _describe_weights(plugin: Analyzer | Detector) -> Iterator[Row]:
-    files = weights_of(plugin)
+    files = declared_weights(plugin)
     for weights in files:
         copy = find(weights)
         place = "to download on first use" if copy is None else f"here, at {copy.path}"
         yield "weights", f"{weights}, {place}"
-        yield "license", weights.license
     if not files:
         yield "weights", "none to download"
+    for _, license in terms_of(plugin):
+        yield "license", license or "none named"
     cards = dict.fromkeys(weights.card for weights in files)
     yield "card", ", ".join(cards) or getattr(plugin, "card", "") or "none"
 
@@ -120,7 +114,7 @@ def _describe_source(registry: Registry[Any], name: str) -> Iterator[Row]:
 
 def _cost(plugin: Analyzer | Detector, measure: Callable[[], str]) -> str:
     """Return what loading and running the plugin take, or why that is not known."""
-    if not all(map(find, weights_of(plugin))):
+    if not all(map(find, declared_weights(plugin))):
         return "not known before its weights are here"
     try:
         return measure()

@@ -8,14 +8,14 @@ import typer
 
 from faceattr.analyzers import analyzers
 from faceattr.cli.completion import complete_plugin
-from faceattr.cli.description import describe, weights_of
+from faceattr.cli.description import describe
 from faceattr.cli.flags import Only, with_flags
 from faceattr.cli.rendering import print_table
 from faceattr.detectors import detectors
 from faceattr.engines import create_engine
 from faceattr.options import PipelineOptions
 from faceattr.registry import Registry
-from faceattr.weights import find
+from faceattr.weights import declared_weights, find
 
 
 def list_plugins() -> None:
@@ -54,7 +54,7 @@ def show_info(
 def _describe(plugin: type) -> tuple[str, str]:
     """Return the first line of a plugin's docstring, and the size of its weights."""
     size = "built in"
-    if weights := weights_of(plugin):
+    if weights := declared_weights(plugin):
         num_bytes = sum(one.num_bytes for one in weights)
         here = "here" if all(map(find, weights)) else "to download"
         size = f"{num_bytes / 1e6:.3g} MB, {here}"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from faceattr.analyzers import analyzers
-from faceattr.cli.description import weights_of
 from faceattr.cli.rendering import exit_with, show
 from faceattr.cli.text import pad
 from faceattr.cli.verbosity import choose_level
@@ -19,7 +17,18 @@ from faceattr.detectors import detectors
 from faceattr.engines import converted
 from faceattr.errors import OptionError, UnknownNameError, WeightsError, describe_unknown
 from faceattr.images import printable
-from faceattr.weights import Weights, cache_folder, clear, fetch, find, import_file, verify
+from faceattr.weights import (
+    Weights,
+    cache_folder,
+    clear,
+    declared_weights,
+    fetch,
+    find,
+    import_file,
+    is_open,
+    terms_of,
+    verify,
+)
 
 TRUSTED = " (trusted by you)"
 
@@ -55,8 +64,20 @@ def _show_help(ctx: typer.Context) -> None:
 
 
 @app.command("list")
-def list_weights() -> None:
+def list_weights(
+    license: Annotated[
+        bool,
+        typer.Option(
+            "--license",
+            help="List the license of all weights, those in the package among them, and whether "
+            "FACEATTR_LICENSES=open allows them.",
+        ),
+    ] = False,
+) -> None:
     """List what can be downloaded: size, license, and whether it is here."""
+    if license:
+        _list_licenses()
+        return
     rows = [("name", "file", "size", "here")]
     notes: list[tuple[str, ...]] = [()]  # below each row
     for name, weights in _downloads():
@@ -70,6 +91,19 @@ def list_weights() -> None:
         show(printable("  ".join(cells).rstrip()))
         for line in more:
             show(printable(" " * (widths[0] + 2) + line))
+
+
+def _list_licenses() -> None:
+    """Print a line for each file of weights, and for the weights in the package."""
+    rows = [("name", "open", "file", "license")]
+    for name, plugin in _plugins():
+        for file, license in terms_of(plugin):
+            is_allowed = "yes" if is_open(license) else "no"
+            rows.append((name, is_allowed, file or "in its package", license or "none named"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [pad(cell, width) for cell, width in zip(row, widths, strict=True)]
+        show(printable("  ".join(cells).rstrip()))
 
 
 @app.command("fetch")
@@ -176,8 +210,12 @@ def clear_weights(names: Names = None) -> None:
 
 def _downloads() -> list[tuple[str, Weights]]:
     """Return the weights of each plugin that downloads some, with the plugin's name."""
-    plugins: chain[tuple[str, type]] = chain(analyzers.load_all(), detectors.load_all())
-    return [(name, weights) for name, plugin in plugins for weights in weights_of(plugin)]
+    return [(name, weights) for name, plugin in _plugins() for weights in declared_weights(plugin)]
+
+
+def _plugins() -> Iterator[tuple[str, type]]:
+    yield from analyzers.load_all()
+    yield from detectors.load_all()
 
 
 def _chosen(names: Sequence[str] | None) -> list[tuple[str, Weights]]:

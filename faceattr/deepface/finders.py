@@ -45,7 +45,7 @@ EYE_PREDICTOR = Weights(
     ),
     sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
     num_bytes=9_150_489,
-    license="CC0; trained on 7,198 faces that its author has labelled",
+    license="CC0-1.0; trained on 7,198 faces that its author has labelled",
     card="models/detectors/README.md",
 )
 

@@ -56,6 +56,8 @@ class Detector(ABC):  # noqa: B024  # a subclass defines one of two methods
     Attributes:
         default_threshold: Smallest confidence of a detection, where a user gives none.
         weights: Files to download.
+        license: License of weights that come with a package, as in `Weights`; empty if there are
+            none.
         takes_tiles: Whether a part of an image can be searched as an image.
         api_version: Version of the plugin API that it was written for, `faceattr.API_VERSION` at
             that time; plugins of other packages declare it.
@@ -72,6 +74,7 @@ class Detector(ABC):  # noqa: B024  # a subclass defines one of two methods
 
     default_threshold: ClassVar[float] = 0.5
     weights: ClassVar[tuple[Weights, ...]] = ()
+    license: ClassVar[str] = ""
     takes_tiles: ClassVar[bool] = True
 
     def __init__(

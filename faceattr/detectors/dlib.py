@@ -24,7 +24,7 @@ MMOD = Weights(
     ),
     sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
     num_bytes=729_940,
-    license="CC0; trained on pictures of ImageNet, AFLW, VOC, VGG, WIDER FACE, FaceScrub",
+    license="CC0-1.0; trained on pictures of ImageNet, AFLW, VOC, VGG, WIDER FACE, FaceScrub",
     card="models/detectors/README.md",
 )
 
@@ -48,6 +48,8 @@ class DlibHogDetector(Detector):
     Reference: Dalal and Triggs, Histograms of oriented gradients, CVPR 2005; King,
     Max-margin object detection, 2015.
     """
+
+    license = "BSL-1.0; part of dlib"
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""

@@ -34,6 +34,8 @@ class HaarDetector(Detector):
     features, CVPR 2001.
     """
 
+    license = "BSD-3-Clause; in Intel's words, data not published"
+
     def load(self, engine: Engine) -> Finder:
         """See the base class."""
         path = Path(cv2.data.haarcascades) / CASCADE

@@ -51,6 +51,7 @@ class YunetDetector(Detector):
     """
 
     default_threshold = 0.6
+    license = "MIT; trained on WIDER FACE"
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""

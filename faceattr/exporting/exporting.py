@@ -22,6 +22,7 @@ from faceattr.forms import Labels, Unit
 from faceattr.networks import graph
 from faceattr.networks.graph import Layer, Network
 from faceattr.outputs import AnyPath, Outputs
+from faceattr.weights import require_open
 
 Format: TypeAlias = Literal["onnx", "openvino", "tflite"]
 SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -60,8 +61,10 @@ def export(
         OptionError: The analyzer or the format is another, or the name ends in something else.
         MissingDependencyError: The package that writes the format is not installed.
         EngineError: The file answers differently from the engine; nothing is written.
+        LicenseError: ``FACEATTR_LICENSES=open`` is set, and its weights are not open.
         SinkError: The file exists or cannot be written.
     """
+    require_open(analyzer, type(analyzer).__name__)
     if format not in get_args(Format):
         raise OptionError(f"format is {format!r}; it can be {', '.join(get_args(Format))}")
     path, suffixes = Path(to), SUFFIXES[format]

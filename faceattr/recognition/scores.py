@@ -20,6 +20,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.errors import LicenseError
+from faceattr.weights import only_open
+from faceattr.weights.licenses import refusal
+
 Vectors: TypeAlias = NDArray[np.float32]
 """(N, D) descriptors of length 1."""
 
@@ -31,6 +35,7 @@ MIN_STD = 1e-3
 RIDGE = 1e-4  # added to the variance of each number of a descriptor
 TEMPERATURE = 2.0  # by which the logits of a face's groups are divided
 SHARE = 1 / 32  # of a gallery's own cohort, those most like a face
+COHORT_LICENSE = "no open license; statistics of UTKFace, research data"
 MAX_COHORT = 2048  # people of a gallery that make its cohort
 
 
@@ -162,9 +167,19 @@ def own_cohort(people: Vectors) -> OwnCohort:
     return OwnCohort(people)
 
 
-@lru_cache(maxsize=1)
 def shipped_cohort() -> GroupNorms:
-    """Return the statistics that ship with faceattr; models/identity says of whom."""
+    """Return the statistics that ship with faceattr; models/identity says of whom.
+
+    Raises:
+        LicenseError: ``FACEATTR_LICENSES=open`` is set.
+    """
+    if only_open():
+        raise LicenseError(refusal("scores of identity", COHORT_LICENSE, alternative=""))
+    return _read_cohort()
+
+
+@lru_cache(maxsize=1)
+def _read_cohort() -> GroupNorms:
     content = resources.files("faceattr.assets").joinpath("identity_norms.npz").read_bytes()
     with np.load(BytesIO(content)) as archive:
         means = archive["means"].astype(np.float32)

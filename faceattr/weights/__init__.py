@@ -1,6 +1,14 @@
 """Weights files: what they are, the verified copies on this machine, and their download."""
 
 from faceattr.weights.download import Timeouts, fetch
+from faceattr.weights.licenses import (
+    Terms,
+    declared_weights,
+    is_open,
+    only_open,
+    require_open,
+    terms_of,
+)
 from faceattr.weights.record import GoogleDrive, Source, Weights
 from faceattr.weights.store import (
     Copy,
@@ -18,15 +26,21 @@ __all__ = [
     "Copy",
     "GoogleDrive",
     "Source",
+    "Terms",
     "Timeouts",
     "Weights",
     "cache_folder",
     "clear",
+    "declared_weights",
     "digest_of",
     "fetch",
     "find",
     "hash_file",
     "import_file",
+    "is_open",
+    "only_open",
+    "require_open",
+    "terms_of",
     "verify",
     "weights_folder",
 ]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceattr.arguments import explained
-from faceattr.errors import FaceattrError
+from faceattr.errors import FaceattrError, LicenseError
+from faceattr.weights.licenses import is_open, only_open, refusal
 from faceattr.weights.record import GoogleDrive, Source, Weights
 from faceattr.weights.store import (
     CHUNK,
@@ -70,9 +71,12 @@ def fetch(weights: Weights, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Path:
     ``FACEATTR_OFFLINE=1`` disables downloads.
 
     Raises:
+        LicenseError: ``FACEATTR_LICENSES=open`` is set, and its license is not open.
         WeightsError: No source provides the file, downloads are disabled or the cache cannot be
             written; the message says how to bring the file by hand.
     """
+    if only_open() and not is_open(weights.license):
+        raise LicenseError(refusal(weights.filename, weights.license, alternative=""))
     copy = find(weights)
     if copy is None:
         if os.environ.get("FACEATTR_OFFLINE", "").lower() not in {"", "0", "false", "no"}:

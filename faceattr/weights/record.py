@@ -32,7 +32,8 @@ class Weights:
         sources: Where the file is published, in the order to try.
         sha256: Digest of the decompressed file.
         num_bytes: Size of the decompressed file, accurate to 10 %.
-        license: License of the file and of its training data.
+        license: License of the file, and of its training data after a semicolon: ``"MIT; trained
+            on …"``. It counts as open if it begins with the SPDX identifier of an open license.
         card: Path of the model card in the repository.
     """
 

@@ -38,7 +38,7 @@ def test_what_needs_weights_is_described_without_them(
     for words in (
         "age: in years",
         "age_model_weights.h5 (539 MB), to download on first use",
-        "MIT; trained on VGG-Face and WIKI",
+        "research only, as VGG-Face is; offered under MIT",
         "runs every 5 s on a face",
         "not known before its weights are here",
     ):

@@ -119,3 +119,23 @@ def test_a_home_that_is_a_file_costs_the_weights_only(
     (tmp_path / "file").touch()
     monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "file"))
     assert faceattr(*command).status == 0
+
+
+def test_licenses_are_listed_also_of_what_is_in_the_package(faceattr: Command) -> None:
+    lines = faceattr("weights", "list", "--license").stdout.splitlines()
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert rows["age"].startswith("no    in its package")
+    assert rows["age-open"].startswith("yes   in its package")
+    assert rows["age-open"].endswith("CC0-1.0; trained on pictures that its authors do not name")
+    assert rows["emotion-cnn"].startswith("yes   facial_expression_model_weights.h5")
+
+
+def test_licenses_that_are_not_open_are_refused_if_asked(
+    faceattr: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEATTR_LICENSES", "open")
+    done = faceattr("analyze", "missing.jpg", "--actions", "age")
+    assert done.status == 1
+    assert "refuses 'age'" in done.stderr
+    assert "use 'age-open'" in done.stderr
+    assert "refuses 'age_model_weights.h5'" in faceattr("weights", "fetch", "age-vgg").stderr

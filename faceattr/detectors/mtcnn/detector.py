@@ -51,6 +51,7 @@ class MtcnnDetector(Detector):
     """
 
     default_threshold = 0.7
+    license = "MIT; weights of the package mtcnn, trained on WIDER FACE and CelebA"
 
     def load(self, engine: Engine) -> Finder:
         """See the base class."""
