@@ -23,7 +23,9 @@ ARGUMENTS = (
 
 def find_browser() -> str | None:
     """Return the path of a Chromium, or None; only POSIX systems hand it the pipes."""
-    return next(filter(None, map(shutil.which, NAMES)), None) if shutil.which("bash") else None
+    if os.name != "posix" or not shutil.which("bash"):
+        return None
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Page:

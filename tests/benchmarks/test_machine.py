@@ -28,6 +28,7 @@ def test_peak_memory_stays_when_the_memory_is_freed() -> None:
     assert peak_bytes() > 200_000_000
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins processes")
 def test_a_pinned_process_has_so_many_cores() -> None:
     affinity = os.sched_getaffinity(0)
     try:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from cli.conftest import Command
+from disks import skipping_without_links
 
 from faceattr import analyze, draw_faces
 from faceattr.images import load_image
@@ -209,7 +210,8 @@ def test_one_empty_source_of_several_is_reported(
 def test_inputs_are_never_written_to(faceattr: Command, astronaut: Path, tmp_path: Path) -> None:
     photo = tmp_path / "photo.csv.png"
     photo.write_bytes(astronaut.read_bytes())
-    (tmp_path / "link.csv").symlink_to(photo)
+    with skipping_without_links():
+        (tmp_path / "link.csv").symlink_to(photo)
     for flag, output in (("--save", tmp_path), ("-o", photo), ("-o", tmp_path / "link.csv")):
         done = faceattr("detect", photo, flag, output, "--csv", "--overwrite")
         assert done.status == 1

@@ -23,6 +23,7 @@ from faceattr.types import BGRImage, Frame
 
 FFMPEG = ffmpeg.find_ffmpeg() or ""
 pytestmark = pytest.mark.skipif(not FFMPEG, reason="needs an ffmpeg with libx264")
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL and no scripts")
 RATE = 8000  # samples per second
 
 
@@ -214,6 +215,7 @@ for index in range(100_000):
 """
 
 
+@needs_posix
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("kills_ffmpeg", [False, True])
 def test_a_process_that_is_killed_leaves_a_readable_video(
@@ -309,6 +311,7 @@ def test_a_name_is_never_an_option_or_a_protocol(
     assert "Audio: aac" in describe(tmp_path / "-y.mp4")
 
 
+@needs_posix
 def test_an_ffmpeg_without_libx264_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
