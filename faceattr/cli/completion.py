@@ -25,11 +25,6 @@ def complete_plugin(incomplete: str) -> list[str]:
     return _beginning([*analyzers, *detectors], incomplete)
 
 
-def complete_analyzer(incomplete: str) -> list[str]:
-    """Return the analyzers whose names begin so."""
-    return _beginning(analyzers, incomplete)
-
-
 def complete_detector(incomplete: str) -> list[str]:
     """Return the detectors whose names begin so."""
     return _beginning(detectors, incomplete)

@@ -21,7 +21,6 @@ MAX_BYTES = 256 * 1024 * 1024  # of a file
 MAX_LAYERS = 1000
 MAX_NAME = 100  # characters
 NEGATIVE = 0x80
-FLAGS = frozenset(b"01")
 NEWEST_VERSION = 3  # of a layer
 TENSOR_VERSION, PART_VERSION = 2, 1
 RANK = 4
