@@ -146,7 +146,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is None or not isinstance(origin, type):
         return value is None if hint is None else True
     if origin is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
+        return isinstance(value, Real) and not isinstance(value, bool) and is_finite(value)
     if origin is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if origin is bool:
@@ -173,7 +173,8 @@ def _has_dtype(array: np.ndarray[Any, Any], args: tuple[Any, ...]) -> bool:
     return not kinds or not isinstance(kinds[0], type) or np.issubdtype(array.dtype, kinds[0])
 
 
-def _is_finite(value: Real) -> bool:
+def is_finite(value: Real | float) -> bool:
+    """Return whether a number is a finite float, or an int that a float can hold."""
     try:
         return math.isfinite(value)
     except OverflowError:  # an int that no float can hold

@@ -6,7 +6,6 @@ before they are known.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
@@ -14,7 +13,7 @@ from typing import TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.arguments import explained
+from faceattr.arguments import explained, is_finite
 from faceattr.errors import OptionError
 from faceattr.types import (
     TOLERANCE,
@@ -126,7 +125,7 @@ class Unit:
         value, std = attribute.value, 0.0 if attribute.std is None else attribute.std
         if not (is_number(value) and is_number(std)):
             return f"an estimate that is not a number: {attribute!r:.100}"
-        if not (_is_finite(value) and _is_finite(std) and std >= 0):
+        if not (is_finite(value) and is_finite(std) and std >= 0):
             return f"an estimate that is not finite: {attribute!r:.100}"
         return None
 
@@ -202,13 +201,6 @@ Output: TypeAlias = Labels | Unit | Vector | Names
 def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a real number of Python or NumPy; a bool is not."""
     return isinstance(value, NUMBERS) and not isinstance(value, bool)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an int that no float can hold
-        return False
 
 
 def to_cells(attribute: Attribute, name: str, *, uncertain: bool = False) -> dict[str, object]:
