@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from faceattr.analyzers.age_gender import AgeAnalyzer, GenderAnalyzer
 from faceattr.analyzers.ages import AGES
@@ -220,8 +221,9 @@ def train_head(
         raise OptionError(f"{data.name}: all pictures are of one group; at least two are needed")
     features = np.stack([looks[row].features for row in rows]).astype(np.float32)
     problem = _Problem(output, targets, folds, features)
-    choice = problem.choose(trunks, mirror)
-    head, scores = problem.finish(choice)
+    with threadpool_limits(1, "blas"):  # threads for such small products wait longer than they work
+        choice = problem.choose(trunks, mirror)
+        head, scores = problem.finish(choice)
     report, interval = _report(output, scores, targets)
     if shares is not None:
         head = fitting.with_priors(head, np.bincount(classes) / len(classes), shares)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from disks import full_disk
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
 from training.conftest import face_variant
 
 import faceattr
@@ -20,6 +21,7 @@ from faceattr.evaluation.metrics import ClassificationReport, EstimateReport
 from faceattr.forms import Labels, Unit
 from faceattr.networks.formats import trained
 from faceattr.testing import check_analyzer
+from faceattr.training import fitting
 from faceattr.training import training as module
 from faceattr.training.folds import assign_folds
 from faceattr.training.training import Training
@@ -57,6 +59,20 @@ def test_a_folder_becomes_an_analyzer(masks: Path, tmp_path: Path, face: BGRImag
 def test_the_same_pictures_give_the_same_file(labelled: LabelledSet) -> None:
     one, other = (faceattr.train(labelled, "mask", **QUICK).head for _ in range(2))
     assert trained.save(one) == trained.save(other)
+
+
+def test_a_fit_uses_one_thread(labelled: LabelledSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[int]] = []
+
+    def fit_head(*arguments: Any) -> fitting.Head:
+        pools = threadpool_info()
+        seen.append({one["num_threads"] for one in pools if one["user_api"] == "blas"})
+        return original(*arguments)
+
+    original = fitting.fit_head
+    monkeypatch.setattr(fitting, "fit_head", fit_head)
+    faceattr.train(labelled, "mask", **QUICK)
+    assert seen in ([{1}], [set()])  # some builds of NumPy have a BLAS without threads
 
 
 def test_labels_say_what_the_file_holds(labelled: LabelledSet) -> None:
