@@ -46,11 +46,12 @@ class TrainedAnalyzer(HeadAnalyzer):
             scores = SoftmaxHead(kernel, bias)
             return lambda features: [output.classify(row) for row in scores(features)]
         unit = output
+        low, high = self.head.bounds or (-np.inf, np.inf)
 
         def estimate(features: Features) -> Sequence[Attribute]:
             rows = np.matmul(features[:, None], kernel)[:, 0] + bias  # as in SoftmaxHead
-            std = np.exp(np.clip(rows[:, 1], *LOG_STD_LIMITS))
-            return [unit.estimate(*row) for row in zip(rows[:, 0], std, strict=True)]
+            values, std = rows[:, 0].clip(low, high), np.exp(rows[:, 1].clip(*LOG_STD_LIMITS))
+            return [unit.estimate(*row) for row in zip(values, std, strict=True)]
 
         return estimate
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.builtin import FEATURES, BuiltinAnalyzer, load_builtin
-from faceattr.analyzers.trained import TrainedAnalyzer
+from faceattr.analyzers.trained import LOG_STD_LIMITS, TrainedAnalyzer
 from faceattr.analyzers.trunks import TRUNKS
 from faceattr.arguments import explained
 from faceattr.engines import create_engine
@@ -132,10 +132,29 @@ def _with_head(analyzer: TrainedAnalyzer) -> Network:
     head = analyzer.head
     trunk = TRUNKS[head.trunk].network
     layers = [*trunk.layers, Layer("Dense", "head", {"units": len(head.bias)}, (FEATURES,))]
+    weights = {**trunk.weights, "head": (head.kernel, head.bias)}
     if isinstance(head.output, Labels):
         layers.append(Layer("Softmax", "scores", {}, ("head",)))
-    weights = {**trunk.weights, "head": (head.kernel, head.bias)}
+    elif head.bounds is not None:
+        low, high = np.array([head.bounds, LOG_STD_LIMITS], np.float32).T
+        weights["head"] = (head.kernel / (high - low), (head.bias - low) / (high - low))
+        layers += _clip_to_unit("head")
+        layers.append(Layer("Dense", "estimate", {"units": 2}, (layers[-1].name,)))
+        weights["estimate"] = (np.diag(high - low), low)
     return replace(trunk, name=head.attribute, layers=layers, weights=weights, digest=None)
+
+
+def _clip_to_unit(name: str) -> list[Layer]:
+    """Return layers that clip the output of a layer to [0, 1]: 1 - relu(1 - relu(x)).
+
+    The engines know no other way to clip.
+    """
+    return [
+        Layer("ReLU", "not_negative", {}, (name,)),
+        Layer("Rescaling", "distance_to_one", {"scale": -1.0, "offset": 1.0}, ("not_negative",)),
+        Layer("ReLU", "not_above_one", {}, ("distance_to_one",)),
+        Layer("Rescaling", "clipped", {"scale": -1.0, "offset": 1.0}, ("not_above_one",)),
+    ]
 
 
 def _pruned(network: Network) -> Network:

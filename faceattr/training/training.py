@@ -49,6 +49,7 @@ IMBALANCE = 10  # times as many pictures of the most frequent label as of the ra
 DOUBT = 0.8  # probability of another label, from which the given one is doubted
 DOUBT_STD = 3.0  # standard deviations between an estimate and its doubted value
 BUILT_IN = "built-in"  # begins the names of baselines that faceattr ships
+BEYOND = 0.1  # of the range of the values, by which estimates may lie outside of it
 WITHIN_STD = 0.683  # share of the errors within the standard deviation of a normal distribution
 
 Priors: TypeAlias = str | Mapping[str, float]
@@ -235,6 +236,7 @@ def train_head(
             choice.trunk.identity,
             head.kernel.astype(np.float32),
             head.bias.astype(np.float32),
+            problem.bounds,
         ),
         data=data.name,
         report=report,
@@ -295,6 +297,11 @@ class _Problem:
     folds: NDArray[np.int_]
     features: NDArray[np.float32]
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Least and greatest estimate; None for labels."""
+        return bounds_of(self.targets) if isinstance(self.output, Unit) else None
+
     def choose(self, trunks: Sequence[BuiltinTrunk], mirror: bool | None) -> _Choice:
         """Return what is best in cross-validation: a trunk, and then whether to mirror."""
         first = bool(mirror)
@@ -321,10 +328,11 @@ class _Problem:
             temperature = fitting.find_temperature(answers, self.targets)
             head = Head(head.kernel / temperature, head.bias / temperature)
             return head, fitting.probabilities(answers / temperature)
-        deviation, log_std = self._fit_deviation(samples, answers[:, 0])
+        values = answers[:, 0].clip(*bounds_of(self.targets))
+        deviation, log_std = self._fit_deviation(samples, values)
         kernel = np.column_stack([head.kernel, deviation.kernel])
         bias = np.concatenate([head.bias, deviation.bias])
-        return Head(kernel, bias), np.column_stack([answers[:, 0], np.exp(log_std)])
+        return Head(kernel, bias), np.column_stack([values, np.exp(log_std)])
 
     def _fit_deviation(self, samples: Samples, values: Floats) -> tuple[Head, Floats]:
         """Return a head for the logarithm of the standard deviation, and its held-out answers.
@@ -360,7 +368,19 @@ class _Problem:
         """Return the accuracy, or the mean absolute error."""
         if isinstance(self.output, Labels):
             return float((answers.argmax(axis=1) == self.targets).mean())
-        return float(np.abs(answers[:, 0] - self.targets).mean())
+        return float(np.abs(answers[:, 0].clip(*bounds_of(self.targets)) - self.targets).mean())
+
+
+def bounds_of(values: Floats) -> tuple[float, float]:
+    """Return the least and the greatest estimate: the range of these values, a little wider.
+
+    Where no value is negative no estimate is, and where none is positive none is.
+    """
+    least, greatest = float(values.min()), float(values.max())
+    room = BEYOND * (greatest - least)
+    low = least - room if least < 0 else max(least - room, 0.0)
+    high = greatest + room if greatest > 0 else min(greatest + room, 0.0)
+    return low, high
 
 
 def features_of(trunk: BuiltinTrunk, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,10 @@ def random_analyzer(output: Labels | Unit) -> faceattr.Analyzer:
     trunk = TRUNKS["emotion"]
     kernel = rng.normal(scale=0.2, size=(trunk.num_features, 2)).astype(np.float32)
     bias = np.zeros(2, np.float32)
-    return trained_analyzer(TrainedHead("mood", output, "emotion", trunk.identity, kernel, bias))()
+    bounds = (-0.1, 0.1) if isinstance(output, Unit) else None
+    return trained_analyzer(
+        TrainedHead("mood", output, "emotion", trunk.identity, kernel, bias, bounds)
+    )()
 
 
 MOOD = Labels(["calm", "lively"])

@@ -67,6 +67,15 @@ def test_a_head_comes_back_as_it_was_saved(output: Labels | Unit) -> None:
     np.testing.assert_array_equal(found.bias, given.bias)
 
 
+def test_bounds_come_back_and_wrong_ones_are_refused() -> None:
+    assert trained.load(trained.save(head(Unit("years"), bounds=(0.0, 80.5)))).bounds == (0.0, 80.5)
+    content = trained.save(head(Unit("years")))
+    assert trained.load(content).bounds is None
+    for wrong in ([1, 1], [0], [0, "1"], ["-Infinity", 1], 3, [0, float("inf")]):
+        with pytest.raises(WeightsError, match="its bounds are"):
+            trained.load(with_header(content, bounds=wrong))
+
+
 def test_equal_heads_are_equal_files_of_a_few_kilobytes() -> None:
     assert trained.save(head()) == trained.save(head())
     assert len(trained.save(head())) < 3000

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info
 from training.conftest import face_variant
 
 import faceattr
+from faceattr.analyzers.trained import trained_analyzer
 from faceattr.errors import OptionError, SinkError, UnknownNameError
 from faceattr.evaluation.datasets import LabelledSet
 from faceattr.evaluation.metrics import ClassificationReport, EstimateReport
@@ -98,7 +99,22 @@ def test_numbers_are_learned_with_their_deviation(face: BGRImage) -> None:
     assert isinstance(training.report, EstimateReport)
     assert training.report.mae < training.baselines["always the median"] / 3
     assert training.report.within_std == pytest.approx(0.683, abs=0.03)
+    assert training.head.bounds == module.bounds_of(100 * widths)
+    far = replace(training.head, bias=training.head.bias + np.array([1000, 0], np.float32))
+    (answer,) = faceattr.Pipeline([trained_analyzer(far)()]).analyze_crops(squares[:1])
+    assert isinstance(answer["breadth"], faceattr.Estimate)
+    assert answer["breadth"].value == pytest.approx(training.head.bounds[1])
     check_analyzer(training.analyzer)
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds"),
+    [([20, 70], (15, 75)), ([1, 81], (0, 89)), ([-10, 10], (-12, 12)), ([-81, -1], (-89, 0))],
+)
+def test_estimates_stay_near_the_values_that_were_seen(
+    values: list[float], bounds: tuple[float, float]
+) -> None:
+    assert module.bounds_of(np.array(values, float)) == pytest.approx(bounds)
 
 
 def test_a_wrong_label_is_found_and_shown(labelled: LabelledSet) -> None:

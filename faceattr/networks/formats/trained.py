@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceattr.errors import FaceattrError, WeightsError
-from faceattr.forms import Labels, Unit
+from faceattr.forms import Labels, Unit, is_number
 
 SUFFIX = ".faceattr"
 FORMAT = 1  # version of the file's form
@@ -43,6 +44,7 @@ class TrainedHead:
         kernel: (D, C) float32. The C columns are the logits of the labels, or the value of an
             estimate and the logarithm of its standard deviation.
         bias: (C,) float32.
+        bounds: Least and greatest value of an estimate, to which its values are clipped.
         notes: How it was made and how good it is, in JSON's own types; nothing depends on them.
     """
 
@@ -52,6 +54,7 @@ class TrainedHead:
     trunk_identity: str
     kernel: NDArray[np.float32]
     bias: NDArray[np.float32]
+    bounds: tuple[float, float] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +64,7 @@ def save(head: TrainedHead) -> bytes:
     form = (
         {"labels": list(head.output.names)}
         if isinstance(head.output, Labels)
-        else {"unit": head.output.name}
+        else {"unit": head.output.name, "bounds": head.bounds}
     )
     header = {
         "format": FORMAT,
@@ -145,6 +148,7 @@ def _parse(content: bytes) -> TrainedHead:
         trunk["identity"],
         kernel=_from_npy(arrays[KERNEL], (num_features, columns)),
         bias=_from_npy(arrays[BIAS], (columns,)),
+        bounds=_parse_bounds(header.get("bounds")),
         notes=notes,
     )
 
@@ -159,6 +163,18 @@ def _parse_output(header: Mapping[str, Any]) -> Labels | Unit:
         "its labels are not a list of 2 or more texts",
     )
     return Labels(labels)
+
+
+def _parse_bounds(bounds: object) -> tuple[float, float] | None:
+    if bounds is None:
+        return None
+    _require(
+        isinstance(bounds, list) and len(bounds) == 2 and all(map(is_number, bounds)),
+        f"its bounds are {bounds!r:.100}",
+    )
+    low, high = map(float, bounds)  # type: ignore[call-overload]  # two numbers
+    _require(-math.inf < low < high < math.inf, f"its bounds are {bounds!r:.100}")
+    return low, high
 
 
 def _unzip(content: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
