@@ -201,7 +201,10 @@ class Pipeline:
     def settings(self) -> dict[str, Any]:
         """What the results depend on, in JSON's own types: the options, defaults filled in."""
         return {
-            "actions": list(map(_name_of, self.options.chosen)),
+            "actions": [
+                f"{_name_of(action)} {analyzer.digest}".strip()
+                for action, analyzer in zip(self.options.chosen, self._analyzers, strict=True)
+            ],
             "detector": _name_of(self.options.detector),
             **asdict(resolve_search(self._detector, self.options.search)),
             "labels": {name: list(members) for name, members in self.options.groups.items()},

@@ -35,6 +35,8 @@ class Analyzer(ABC):  # a subclass defines one of three methods
         license: License of weights that come with a package, as in `Weights`; empty if there are
             none.
         card: Where to read about a model without such a file: a path in the repository, or a URL.
+        digest: Key of what it has learned, where its name alone does not say that: work that is
+            resumed with another digest begins anew.
         api_version: Version of the plugin API that it was written for, `faceattr.API_VERSION` at
             that time; plugins of other packages declare it.
     """
@@ -46,6 +48,7 @@ class Analyzer(ABC):  # a subclass defines one of three methods
     weights: ClassVar[Weights | None] = None
     license: ClassVar[str] = ""
     card: ClassVar[str] = ""
+    digest: ClassVar[str] = ""
 
     def load(self, engine: Engine) -> Reader:
         """Load what is heavy and return a function that reads batches.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -91,6 +92,7 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
         "refresh": trunk.refresh,
         "license": trunk.license,
         "head": head,
+        "digest": hashlib.sha256(trained.save(head)).hexdigest(),
         "__doc__": _describe(head),
         "__module__": __name__,
     }

@@ -63,6 +63,13 @@ def test_a_file_that_was_written_anew_is_read_anew(file: Path, astronaut: Path) 
     assert after.classification("mood").scores["calm"] == pytest.approx(1)
 
 
+def test_settings_tell_files_of_one_name_apart(file: Path) -> None:
+    before, again = (faceattr.Pipeline(str(file)).settings["actions"] for _ in range(2))
+    file.unlink()
+    file.write_bytes(trained.save(replace(random_head(), bias=np.array([50, 0], np.float32))))
+    assert before == again != faceattr.Pipeline(str(file)).settings["actions"]
+
+
 def test_heads_on_one_trunk_cost_one_pass(
     file: Path, astronaut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
