@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 
 from faceattr.engines.base import Compiled, Engine
 from faceattr.errors import EngineError, MissingDependencyError
-from faceattr.networks.graph import Layer, Network
+from faceattr.networks.graph import Network
 from faceattr.options import Precision
 
 try:
-    import keras
     import tensorflow as tf
+
+    from faceattr.networks.keras_models import to_keras
 except ImportError as error:
     raise MissingDependencyError(
         f"engine 'tensorflow' needs TensorFlow ({error}): pip install tensorflow"
@@ -45,45 +45,6 @@ class TensorFlowEngine(Engine):
             return output
 
         return run
-
-
-def to_keras(network: Network) -> keras.Model:
-    """Return the network as a functional Keras model with its weights.
-
-    Raises:
-        EngineError: A layer is unknown to Keras, or its weights have the wrong shape.
-    """
-    model = build(network.name, network.layers)
-    for layer in model.layers:
-        try:
-            layer.set_weights(list(network.weights.get(layer.name, ())))
-        except ValueError as error:
-            raise EngineError(
-                f"the weights of layer {layer.name!r} do not fit {network.name!r}: {error}"
-            ) from error
-    return model
-
-
-def build(name: str, layers: Sequence[Layer]) -> keras.Model:
-    """Return the graph as an untrained functional Keras model.
-
-    Raises:
-        EngineError: A layer is unknown to Keras or does not accept its input.
-    """
-    first, *rest = layers
-    batch = keras.layers.Input(first.config["shape"], name=first.name)
-    outputs = {first.name: batch}
-    for layer in rest:
-        inputs = [outputs[name] for name in layer.inputs]
-        try:
-            applied = getattr(keras.layers, layer.kind)(name=layer.name, **layer.config)
-            outputs[layer.name] = applied(inputs[0] if len(inputs) == 1 else inputs)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise EngineError(
-                f"layer {layer.name!r} of {name!r}, a {layer.kind}, does not work in "
-                f"Keras {keras.__version__}: {error}"
-            ) from error
-    return keras.Model(batch, outputs[rest[-1].name], name=name)
 
 
 def _check_process() -> None:

@@ -212,7 +212,8 @@ def _write_tflite(
     network: Network, about: str, staged: list[Path], crops: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Write the file and what it cannot hold beside it, and return its answers."""
-    from faceattr.engines.tensorflow import to_keras  # which says if TensorFlow is not here
+    create_engine("tensorflow")  # which says if TensorFlow is not here
+    from faceattr.networks.keras_models import to_keras
 
     content = _to_tflite(to_keras(network), crops.shape[1:])
     staged[0].write_bytes(content)

@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -29,6 +28,8 @@ from numpy.typing import NDArray
 
 from faceattr.labels import GENDERS, NUM_AGES
 from faceattr.networks.architectures.age_gender import age_gender
+from faceattr.training.batches import BatchNormalization, Targets, VariedBatches, rows_of
+from faceattr.training.varying import vary_looks
 from models import training
 
 AGES = np.arange(NUM_AGES, dtype=np.float32)
@@ -42,14 +43,14 @@ class Faces(NamedTuple):
     """(N, 2, 96, 96, 3) BGR, two crops of each face."""
     age: NDArray[np.integer]
     """(N,) years."""
-    targets: training.Targets
+    targets: Targets
     """Distributions to learn."""
-    labels: training.Targets
+    labels: Targets
     """Distributions to measure with."""
 
     def part(self, rows: NDArray[np.intp]) -> Faces:
         """Return some of the faces."""
-        targets, labels = (training.rows_of(one, rows) for one in (self.targets, self.labels))
+        targets, labels = (rows_of(one, rows) for one in (self.targets, self.labels))
         return Faces(self.crops[rows], self.age[rows], targets, labels)
 
 
@@ -70,12 +71,12 @@ def main() -> None:
     trained = [one.part(part[0]) for one, part in zip(sets, parts, strict=True)]
     watched = [one.part(part[1]) for one, part in zip(sets, parts, strict=True)]
     del sets
-    model = age_gender(normalization=training.BatchNormalization)
+    model = age_gender(normalization=BatchNormalization)
     if options.start_from:
         training.load_weights(model, options.start_from)
     training.fit(
         model,
-        training.VariedBatches(
+        VariedBatches(
             np.concatenate([one.crops for one in trained]),
             joined([one.targets for one in trained]),
             vary,
@@ -118,7 +119,7 @@ def load_faces(path: Path, options: argparse.Namespace, *, first: bool) -> Faces
     return Faces(crops, age, targets, labels)
 
 
-def joined(targets: Sequence[training.Targets]) -> training.Targets:
+def joined(targets: Sequence[Targets]) -> Targets:
     """Return the targets of several sets as one."""
     return keras.tree.map_structure(lambda *rows: np.concatenate(rows), *targets)
 
@@ -150,20 +151,8 @@ def mean_absolute_error(target: Any, scores: Any) -> Any:
 
 
 def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return one of the two crops of a face, as another camera might have seen it."""
-    image = training.moved(crops[rng.integers(2)], rng, turn=8, scale=0.08, shift=0.03)
-    if rng.random() < 0.2:
-        image = training.shrunken(image, int(rng.integers(20, 64)))
-    image = training.relit(image, rng, contrast=0.18, brightness=15)
-    if rng.random() < 0.15:
-        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        image = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
-    else:  # another white balance
-        balance = np.exp(rng.normal(0, 0.06, size=3))
-        image = np.clip(image * balance, 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        image = training.covered(image, rng, sides=(0.15, 0.4))
-    return training.photographed(image, rng)
+    """Return one of the two crops of a face, as another camera might see it."""
+    return vary_looks(crops[rng.integers(2)], rng)
 
 
 if __name__ == "__main__":

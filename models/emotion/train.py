@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from faceattr.evaluation.datasets import FERPLUS_COLUMNS
 from faceattr.labels import EMOTIONS
 from faceattr.networks.architectures.compact import compact
+from faceattr.training.batches import BatchNormalization, VariedBatches
+from faceattr.training.varying import vary_expression
 from models import training
 
 NOT_A_FACE = 9  # FER+ column
@@ -86,12 +88,12 @@ def main() -> None:
     parts = [training.held_out(len(one.crops)) for one in sets]
     trained = [one.part(part[0]) for one, part in zip(sets, parts, strict=True)]
     watched = [one.part(part[1]) for one, part in zip(sets, parts, strict=True)]
-    model = compact(normalization=training.BatchNormalization)
+    model = compact(normalization=BatchNormalization)
     if options.start_from:
         training.load_weights(model, options.start_from)
     training.fit(
         model,
-        training.VariedBatches(
+        VariedBatches(
             np.concatenate([one.crops for one in trained]),
             np.concatenate([one.targets for one in trained]),
             vary,
@@ -138,19 +140,8 @@ def load_training_rows(path: Path) -> TrainingRows:
 
 
 def vary(crops: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return one of the two crops of a face as another camera might have seen it.
-
-    Args:
-        crops: (2, 48, 48, 1) uint8.
-        rng: What decides.
-    """
-    image = training.moved(crops[rng.integers(2)], rng, turn=7, scale=0.08, shift=0.035)
-    if rng.random() < 0.1:
-        image = training.shrunken(image, int(rng.integers(16, 36)))
-    image = training.relit(image, rng, contrast=0.15, brightness=12)
-    if rng.random() < 0.4:
-        image = training.covered(image, rng, sides=(0.15, 0.4))
-    return training.photographed(image, rng)
+    """Return one of the two crops of a face, (2, 48, 48, 1), as another camera might see it."""
+    return vary_expression(crops[rng.integers(2)], rng)
 
 
 if __name__ == "__main__":

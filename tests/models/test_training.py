@@ -11,6 +11,8 @@ import pytest
 from faceattr.engines import create_engine
 from faceattr.networks.architectures.compact import compact
 from faceattr.networks.formats import npz
+from faceattr.training.batches import BatchNormalization, VariedBatches
+from faceattr.training.varying import motion_blurred, photographed
 from models import exporting, training
 
 
@@ -29,7 +31,7 @@ def test_rare_groups_are_drawn_more_often(balance: float, rare: float) -> None:
 
 
 def test_batches_draw_pictures_by_their_shares() -> None:
-    batches = training.VariedBatches(
+    batches = VariedBatches(
         np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1),
         np.eye(4, dtype=np.float32),
         lambda image, _: image,
@@ -50,7 +52,7 @@ def test_a_photographed_picture_keeps_its_form(channels: int) -> None:
     image = rng.integers(0, 256, (48, 48, channels), np.uint8)
     changed = 0
     for _ in range(40):
-        photo = training.photographed(image, rng)
+        photo = photographed(image, rng)
         assert photo.shape == image.shape
         assert photo.dtype == np.uint8
         changed += not np.array_equal(photo, image)
@@ -59,13 +61,13 @@ def test_a_photographed_picture_keeps_its_form(channels: int) -> None:
 
 def test_motion_blur_keeps_the_light() -> None:
     image = np.full((32, 32, 1), 200, np.uint8)
-    blurred = training.motion_blurred(image, np.random.default_rng(0))
+    blurred = motion_blurred(image, np.random.default_rng(0))
     assert np.abs(blurred.astype(int) - 200).max() <= 1
 
 
 def test_a_training_may_start_from_the_network_of_the_wheel() -> None:
     asset = Path(str(resources.files("faceattr.assets").joinpath("emotion.npz")))
-    model = compact(normalization=training.BatchNormalization)
+    model = compact(normalization=BatchNormalization)
     training.load_weights(model, asset)
     crops = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
     scores = create_engine(precision="f32").compile(npz.load(asset))(crops)

@@ -24,11 +24,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow's own
     import keras
 
-from faceattr.engines.tensorflow import build
 from faceattr.networks.architectures.age_gender import age_gender, in_one_row
 from faceattr.networks.architectures.compact import compact
 from faceattr.networks.architectures.dlib_attributes import dlib_age, dlib_gender
 from faceattr.networks.architectures.yunet import yunet
+from faceattr.networks.keras_models import build
 
 RNG = np.random.default_rng(0)
 
