@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from faceattr.forms import Labels
 from faceattr.images import printable
 from faceattr.networks.formats import trained
 from faceattr.networks.formats.trained import TrainedHead
+from faceattr.networks.graph import Array, Network
 from faceattr.networks.heads import SoftmaxHead
 from faceattr.registry import API_VERSION
 from faceattr.types import Attribute, Features, Trunk
@@ -38,7 +40,9 @@ class TrainedAnalyzer(HeadAnalyzer):
 
     def load_trunk(self, engine: Engine) -> Trunk:
         """See the base class."""
-        return TRUNKS[self.head.trunk].load(engine)
+        if self.head.layers is None:
+            return TRUNKS[self.head.trunk].load(engine)
+        return Trunk(f"{self.head.attribute}_features", engine.compile(trunk_of(self.head)))
 
     def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
         """See the base class."""
@@ -85,6 +89,8 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
             f"{name} takes {len(head.kernel)} features, but the trunk {trunk.name!r} gives "
             f"{trunk.num_features}; train it again"
         )
+    if head.layers is not None and _shapes(head.layers) != _shapes(trunk.layers):
+        raise WeightsError(f"{name} has other layers than the trunk {trunk.name!r}; train it again")
     declared: dict[str, Any] = {
         "attribute": head.attribute,
         "output": head.output,
@@ -99,6 +105,21 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
     return type(printable(name), (TrainedAnalyzer,), declared)
 
 
+def trunk_of(head: TrainedHead) -> Network:
+    """Return the network below the head: the built-in trunk, or that with weights of its own."""
+    trunk = TRUNKS[head.trunk].network
+    if head.layers is None:
+        return trunk
+    digest = hashlib.sha256(trained.save_layers(head.layers)).hexdigest()
+    name = f"{trunk.name} for {head.attribute}"
+    return replace(trunk, name=name, weights=head.layers, digest=digest, ranges={})
+
+
+def _shapes(layers: Mapping[str, Sequence[Array]]) -> dict[str, list[tuple[int, ...]]]:
+    """Return the shapes of the weights of the layers."""
+    return {name: [array.shape for array in arrays] for name, arrays in layers.items()}
+
+
 def _restore(content: bytes, name: str) -> TrainedAnalyzer:
     return trained_analyzer(trained.load(content), name=name)()
 
@@ -106,7 +127,8 @@ def _restore(content: bytes, name: str) -> TrainedAnalyzer:
 def _describe(head: TrainedHead) -> str:
     """Return one line on a head; notes are only quoted if they have the form that we write."""
     what = f"{head.attribute} ({head.output})"
-    made = f"trained on the trunk {head.trunk} by {_origin(head)}"
+    how = "trained on the trunk" if head.layers is None else "all layers trained, starting from"
+    made = f"{how} {head.trunk} by {_origin(head)}"
     pictures, quality = head.notes.get("pictures"), head.notes.get("quality")
     if isinstance(pictures, int):
         made += f" from {pictures} pictures"

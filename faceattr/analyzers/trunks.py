@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from faceattr.analyzers.identity import CROP as IDENTITY_CROP
 from faceattr.analyzers.identity import LICENSE as IDENTITY_LICENSE
 from faceattr.engines.base import Engine
 from faceattr.networks import graph
-from faceattr.networks.graph import Network
+from faceattr.networks.graph import Array, Network
 from faceattr.networks.shapes import output_shapes
 from faceattr.types import Trunk
 from faceattr.weights import require_open
@@ -52,6 +53,13 @@ class BuiltinTrunk:
     def network(self) -> Network:
         """The layers up to the features."""
         return graph.up_to(load_builtin(self.name), FEATURES)
+
+    @property
+    def layers(self) -> dict[str, Sequence[Array]]:
+        """Name of each layer up to the features that has weights to these."""
+        network = self.network
+        names = [layer.name for layer in network.layers]
+        return {name: network.weights[name] for name in names if name in network.weights}
 
     def load(self, engine: Engine) -> Trunk:
         """Return the trunk, which all heads on it share.

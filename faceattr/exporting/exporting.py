@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.builtin import FEATURES, BuiltinAnalyzer, load_builtin
-from faceattr.analyzers.trained import LOG_STD_LIMITS, TrainedAnalyzer
-from faceattr.analyzers.trunks import TRUNKS
+from faceattr.analyzers.trained import LOG_STD_LIMITS, TrainedAnalyzer, trunk_of
 from faceattr.arguments import explained
 from faceattr.engines import create_engine
 from faceattr.errors import EngineError, OptionError
@@ -130,7 +129,7 @@ def describe(analyzer: Analyzer) -> dict[str, object]:
 def _with_head(analyzer: TrainedAnalyzer) -> Network:
     """Return the trunk with the head as its last layers."""
     head = analyzer.head
-    trunk = TRUNKS[head.trunk].network
+    trunk = trunk_of(head)
     layers = [*trunk.layers, Layer("Dense", "head", {"units": len(head.bias)}, (FEATURES,))]
     weights = {**trunk.weights, "head": (head.kernel, head.bias)}
     if isinstance(head.output, Labels):

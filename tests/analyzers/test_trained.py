@@ -63,6 +63,27 @@ def test_a_file_that_was_written_anew_is_read_anew(file: Path, astronaut: Path) 
     assert after.classification("mood").scores["calm"] == pytest.approx(1)
 
 
+def test_an_analyzer_with_layers_of_its_own_keeps_the_rules(astronaut: Path) -> None:
+    own = {
+        name: [array * np.float32(0.5) for array in arrays]
+        for name, arrays in TRUNKS["emotion"].layers.items()
+    }
+    analyzer = trained_analyzer(replace(random_head(), layers=own))()
+    check_analyzer(analyzer)
+    (face,) = faceattr.analyze(astronaut, ["emotion", analyzer], features=True)
+    assert face.features.keys() == {"emotion", "mood_features"}
+    assert not np.allclose(face.features["emotion"], face.features["mood_features"])
+    copy = pickle.loads(pickle.dumps(analyzer))
+    (again,) = faceattr.analyze(astronaut, [copy])
+    assert again.classification("mood").label == face.classification("mood").label
+
+
+def test_layers_that_the_trunk_has_not_are_refused() -> None:
+    own = dict(list(TRUNKS["emotion"].layers.items())[1:])
+    with pytest.raises(WeightsError, match="has other layers than the trunk 'emotion'"):
+        trained_analyzer(replace(random_head(), layers=own))
+
+
 def test_settings_tell_files_of_one_name_apart(file: Path) -> None:
     before, again = (faceattr.Pipeline(str(file)).settings["actions"] for _ in range(2))
     file.unlink()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faceattr.errors import WeightsError
 from faceattr.forms import Labels, Unit
@@ -74,6 +75,65 @@ def test_bounds_come_back_and_wrong_ones_are_refused() -> None:
     for wrong in ([1, 1], [0], [0, "1"], ["-Infinity", 1], 3, [0, float("inf")]):
         with pytest.raises(WeightsError, match="its bounds are"):
             trained.load(with_header(content, bounds=wrong))
+
+
+LAYERS = {
+    "conv": [np.full((3, 3, 1, 4), 1 / 3, np.float32)],
+    "norm": [np.full(4, 1 / 3, np.float32)] * 4,
+}
+
+
+def test_layers_come_back_their_kernels_in_half_precision() -> None:
+    found = trained.load(trained.save(head(layers=LAYERS))).layers
+    assert found is not None
+    assert {name: len(arrays) for name, arrays in found.items()} == {"conv": 1, "norm": 4}
+    np.testing.assert_array_equal(found["conv"][0], LAYERS["conv"][0].astype(np.float16))
+    np.testing.assert_array_equal(found["norm"][3], LAYERS["norm"][3])
+    assert trained.load(trained.save(head())).layers is None
+
+
+def with_layers(layers: bytes) -> bytes:
+    import hashlib
+
+    parts = members(trained.save(head(layers=LAYERS))) | {trained.LAYERS: layers}
+    return with_header(pack(parts), layers=hashlib.sha256(layers).hexdigest())
+
+
+def npy(array: NDArray[Any], *, allow_pickle: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=allow_pickle)
+    return buffer.getvalue()
+
+
+FLOATS = np.ones((2, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (pack({"a/0.npy": bytes(trained.MAX_FILE + 1)}, compressed=True), "layers unpack to"),
+        (pack({f"a/{i}.npy": npy(FLOATS) for i in range(501)}), "layers have 501 arrays"),
+        (pack({"a/1.npy": npy(FLOATS)}), "layers hold 'a/1.npy'"),
+        (pack({"a/0.npy": npy(FLOATS.astype(int))}), "of int64 where weights"),
+        (pack({"a/0.npy": npy(FLOATS * np.nan)}), "not finite"),
+        (pack({"a/0.npy": npy(FLOATS)[:-4]}), "cut off"),
+        (pack({"a/0.npy": npy(FLOATS.reshape(1, 1, 1, 2, 2))}), "an array has the shape"),
+        (pack({"a/0.npy": npy(np.array([{}]), allow_pickle=True)}), "trained analyzer"),
+        (b"no archive", "not a trained analyzer"),
+    ],
+)
+def test_wrong_layers_are_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(WeightsError, match=reason):
+        trained.load(with_layers(content))
+
+
+def test_layers_that_were_changed_or_taken_away_are_refused() -> None:
+    whole = trained.save(head(layers=LAYERS))
+    other = members(trained.save(head(layers={"conv": LAYERS["conv"]})))[trained.LAYERS]
+    with pytest.raises(WeightsError, match="not those that it was saved with"):
+        trained.load(pack(members(whole) | {trained.LAYERS: other}))
+    with pytest.raises(WeightsError, match=r"it holds no layers\.npz"):
+        trained.load(pack({n: d for n, d in members(whole).items() if n != trained.LAYERS}))
 
 
 def test_equal_heads_are_equal_files_of_a_few_kilobytes() -> None:

@@ -21,13 +21,14 @@ from faceattr.forms import Labels, Unit, is_number
 
 SUFFIX = ".faceattr"
 FORMAT = 1  # version of the file's form
-HEADER, ARRAYS = "faceattr.json", "head.npz"
+HEADER, ARRAYS, LAYERS = "faceattr.json", "head.npz", "layers.npz"
 KERNEL, BIAS = "kernel.npy", "bias.npy"
 
 MAX_FILE = 32 * 1024 * 1024  # bytes; a head of 1000 labels on 2048 features has 8 MB
 MAX_HEADER = 1024 * 1024  # bytes of JSON
 MAX_LABELS, MAX_TEXT = 1000, 200  # labels, and letters of one
 MAX_FEATURES = 100_000
+MAX_ARRAYS, MAX_RANK = 500, 4  # of the layers below the head
 ATTRIBUTE = re.compile(r"[^\s,=]+")  # as an analyzer declares it
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of the members, so that equal heads are equal files
 
@@ -45,6 +46,8 @@ class TrainedHead:
             estimate and the logarithm of its standard deviation.
         bias: (C,) float32.
         bounds: Least and greatest value of an estimate, to which its values are clipped.
+        layers: Name of each layer of the trunk to its weights, kernels in half precision, where
+            all layers were trained; None if they are those of the built-in trunk.
         notes: How it was made and how good it is, in JSON's own types; nothing depends on them.
     """
 
@@ -55,6 +58,7 @@ class TrainedHead:
     kernel: NDArray[np.float32]
     bias: NDArray[np.float32]
     bounds: tuple[float, float] | None = None
+    layers: Mapping[str, Sequence[NDArray[np.float32]]] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,17 +70,32 @@ def save(head: TrainedHead) -> bytes:
         if isinstance(head.output, Labels)
         else {"unit": head.output.name, "bounds": head.bounds}
     )
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "attribute": head.attribute,
         **form,
         "trunk": {"name": head.trunk, "identity": head.trunk_identity},
         "features": len(head.kernel),
         "sha256": hashlib.sha256(arrays).hexdigest(),
-        "notes": head.notes,
     }
+    members = {ARRAYS: arrays}
+    if head.layers is not None:
+        members[LAYERS] = save_layers(head.layers)
+        header["layers"] = hashlib.sha256(members[LAYERS]).hexdigest()
+    header["notes"] = head.notes
     text = json.dumps(header, indent=1, ensure_ascii=False, allow_nan=False)
-    return _zip({HEADER: text.encode("utf-8", "backslashreplace"), ARRAYS: arrays})
+    return _zip({HEADER: text.encode("utf-8", "backslashreplace"), **members})
+
+
+def save_layers(layers: Mapping[str, Sequence[NDArray[np.float32]]]) -> bytes:
+    """Return an archive of the weights of layers, kernels in half precision."""
+    return _zip(
+        {
+            f"{name}/{index}.npy": _to_npy(array, "<f2" if array.ndim > 1 else "<f4")
+            for name, arrays in layers.items()
+            for index, array in enumerate(arrays)
+        }
+    )
 
 
 def load(source: bytes | Path) -> TrainedHead:
@@ -112,7 +131,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _parse(content: bytes) -> TrainedHead:
-    members = _unzip(content, {HEADER: MAX_HEADER, ARRAYS: MAX_FILE})
+    members = _unzip(content, {HEADER: MAX_HEADER, ARRAYS: MAX_FILE}, {LAYERS: MAX_FILE})
     header = json.loads(members[HEADER])
     _require(isinstance(header, dict), "its header is not an object")
     version = header.get("format")
@@ -149,6 +168,7 @@ def _parse(content: bytes) -> TrainedHead:
         kernel=_from_npy(arrays[KERNEL], (num_features, columns)),
         bias=_from_npy(arrays[BIAS], (columns,)),
         bounds=_parse_bounds(header.get("bounds")),
+        layers=_parse_layers(members.get(LAYERS), header.get("layers")),
         notes=notes,
     )
 
@@ -177,18 +197,49 @@ def _parse_bounds(bounds: object) -> tuple[float, float] | None:
     return low, high
 
 
-def _unzip(content: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
-    """Return the members, which are exactly these, none larger than its limit.
+def _parse_layers(
+    content: bytes | None, digest: object
+) -> dict[str, list[NDArray[np.float32]]] | None:
+    """Return the weights of the layers, of whatever shapes: the trunk's are not known here."""
+    if content is None:
+        _require(digest is None, f"it holds no {LAYERS}")
+        return None
+    _require(
+        hashlib.sha256(content).hexdigest() == digest,
+        "the weights of its layers are not those that it was saved with",
+    )
+    layers: dict[str, list[NDArray[np.float32]]] = {}
+    with ZipFile(BytesIO(content)) as archive:
+        members = archive.infolist()
+        _require(len(members) <= MAX_ARRAYS, f"its layers have {len(members)} arrays")
+        unpacked = sum(member.file_size for member in members)
+        _require(unpacked <= MAX_FILE, f"its layers unpack to {unpacked} bytes")
+        for member in members:
+            name, _, index = member.filename.removesuffix(".npy").rpartition("/")
+            arrays = layers.setdefault(name, [])
+            _require(index == str(len(arrays)), f"its layers hold {member.filename!r:.100}")
+            arrays.append(_from_npy(archive.read(member), None))
+    return layers
+
+
+def _unzip(
+    content: bytes, limits: Mapping[str, int], optional: Mapping[str, int] | None = None
+) -> dict[str, bytes]:
+    """Return the members, none larger than its limit: all of these, and some of the optional ones.
 
     Python reads no more of a member than the size stated in the archive.
     """
+    known = {**limits, **(optional or {})}
     with ZipFile(BytesIO(content)) as archive:
         members = archive.infolist()
         names = sorted(member.filename for member in members)
-        _require(names == sorted(limits), f"it holds {', '.join(names)[:200] or 'nothing'}")
+        _require(
+            len(set(names)) == len(names) and set(limits) <= set(names) <= set(known),
+            f"it holds {', '.join(names)[:200] or 'nothing'}",
+        )
         for member in members:
             _require(
-                member.file_size <= limits[member.filename],
+                member.file_size <= known[member.filename],
                 f"{member.filename} in it unpacks to {member.file_size} bytes",
             )
         return {member.filename: archive.read(member) for member in members}
@@ -202,28 +253,40 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _to_npy(array: NDArray[np.float32]) -> bytes:
+def _to_npy(array: NDArray[np.float32], dtype: str = "<f4") -> bytes:
     buffer = BytesIO()
     np.lib.format.write_array(
-        buffer, np.ascontiguousarray(array, "<f4"), version=(1, 0), allow_pickle=False
+        buffer, np.ascontiguousarray(array, dtype), version=(1, 0), allow_pickle=False
     )
     return buffer.getvalue()
 
 
-def _from_npy(data: bytes, shape: Sequence[int]) -> NDArray[np.float32]:
-    """Return the array if it has this shape and is finite; NumPy's reader would allocate any."""
+def _from_npy(data: bytes, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """Return the array if it is whole and finite; NumPy's reader would allocate any.
+
+    Args:
+        data: Content of an npy file.
+        shape: The shape that it must have in float32; None for any, in half precision too.
+    """
     buffer = BytesIO(data)
     version = np.lib.format.read_magic(buffer)
     _require(version == (1, 0), f"an array has version {version}")
     stated, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
-    _require(
-        stated == tuple(shape) and dtype == np.dtype("<f4") and not fortran,
-        f"an array has the shape {stated!r:.100} of {dtype} where {tuple(shape)} of float32 belong",
+    fits = (
+        len(stated) <= MAX_RANK and min(stated, default=1) > 0
+        if shape is None
+        else (stated == shape)
     )
-    array = np.frombuffer(buffer.read(), "<f4")
-    _require(array.size == np.prod(shape), "an array is cut off")
+    known = ("<f4", "<f2") if shape is None else ("<f4",)
+    _require(
+        fits and not fortran and dtype in [np.dtype(one) for one in known],
+        f"an array has the shape {stated!r:.100} of {dtype} where "
+        f"{'weights' if shape is None else shape} of float32 belong",
+    )
+    array = np.frombuffer(buffer.read(), dtype)
+    _require(array.size == math.prod(stated), "an array is cut off")
     _require(bool(np.isfinite(array).all()), "an array holds numbers that are not finite")
-    return array.reshape(shape).astype(np.float32)
+    return array.reshape(stated).astype(np.float32)
 
 
 def _is_text(value: object) -> bool:
