@@ -249,6 +249,8 @@ def train(
     group: str | int | None = None,
     priors: Priors | None = None,
     mirror: bool | None = None,
+    full: bool = False,
+    minutes: float = 60.0,
     overwrite: bool = False,
     **options: Unpack[PipelineKeywords],
 ) -> Training:
@@ -273,6 +275,9 @@ def train(
             the shares in ``data``.
         mirror: Whether to learn from mirror images too; None for what is better in
             cross-validation.
+        full: Whether to train all layers of the network as well, by Keras, and to keep them if
+            they do better; for thousands of pictures. Run again, it goes on from its last epoch.
+        minutes: Longest time of that.
         overwrite: Replace the file if it exists.
         options: As in `analyze`: those of the detector and of the engine.
 
@@ -283,6 +288,7 @@ def train(
     Raises:
         OptionError: The set is too small or of another form, or an option does not fit it.
         SinkError: The file exists or cannot be written.
+        MissingDependencyError: All layers are to be trained, and Keras is not installed.
         FaceattrError: As in `analyze`.
     """
     from faceattr.evaluation.datasets import LabelledSet, load_labelled_set
@@ -307,6 +313,8 @@ def train(
         group=group,
         priors=priors,
         mirror=mirror,
+        full=full,
+        minutes=minutes,
         path=path,
     )
     if to is not None:

@@ -159,9 +159,11 @@ def progress_bar(
         bar.clear()
 
 
-def with_progress(results: Iterable[T], count: int, description: str) -> Iterator[T]:
+def with_progress(
+    results: Iterable[T], count: int, description: str, *, unit: str = "pictures"
+) -> Iterator[T]:
     """Yield the results, and show how many there are so far."""
-    with progress_bar(description, count, unit="pictures") as update:
+    with progress_bar(description, count, unit=unit) as update:
         for num_done, result in enumerate(results, start=1):
             update(num_done, description)
             yield result

@@ -79,6 +79,18 @@ def train_analyzer(
             "them; or identity, whose features are not remembered.",
         ),
     ] = "auto",
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Train all layers too, by Keras, and keep them if they are better; for thousands "
+            "of pictures.",
+        ),
+    ] = False,
+    minutes: Annotated[
+        float,
+        typer.Option(metavar="MINUTES", min=0, help="Longest time for --full."),
+    ] = 60.0,
     split: Annotated[
         str | None, typer.Option(help="Part of the set: train.", show_default="all")
     ] = None,
@@ -117,6 +129,7 @@ def train_analyzer(
         faceattr train pictures/ --attribute mood --to mood.faceattr
         faceattr analyze photo.jpg --actions emotion,./mood.faceattr
         faceattr train crops/ --attribute mood --crops --group 2 --sheet doubts.png
+        faceattr train many/ --attribute mood --full --minutes 30 --to mood.faceattr
         faceattr train ages.csv --attribute age --unit years --package faceattr-age
     """
     from faceattr.evaluation.datasets import load_labelled_set
@@ -136,6 +149,9 @@ def train_analyzer(
     def progress(pictures: Iterable[ImageSource]) -> Iterator[ImageSource]:
         return with_progress(pictures, len(labelled), "looking at pictures")
 
+    def steps(batches: Iterable[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
+        return with_progress(batches, most, "training all layers", unit="batches")
+
     try:
         training = train_head(
             labelled,
@@ -146,11 +162,14 @@ def train_analyzer(
             group=group,
             priors=priors,
             mirror=mirror,
+            full=full,
+            minutes=minutes,
             path=data,
             progress=progress,
+            steps=steps,
         )
     except KeyboardInterrupt:
-        say("interrupted; the pictures seen so far are remembered, so run it again to go on")
+        say("interrupted; what was seen and trained is remembered, so run it again to go on")
         raise typer.Exit(INTERRUPTED) from None
     if file:
         file.write_bytes(trained.save(training.head))

@@ -208,20 +208,20 @@ def find_temperature(logits: Floats, classes: NDArray[np.integer]) -> float:
     return float(np.exp(found.x))
 
 
-def with_priors(head: Head, shares: Floats, priors: Floats) -> Head:
-    """Return a head for pictures among which classes have other shares than in training.
+def with_priors(bias: Floats, shares: Floats, priors: Floats) -> Floats:
+    """Return the (C,) bias for pictures among which classes have other shares than in training.
 
     Args:
-        head: Gives logits.
+        bias: (C,) of the logits.
         shares: (C,) shares of the classes in training.
         priors: (C,) shares where it will be used.
     """
-    return Head(head.kernel, head.bias + np.log(priors / shares))
+    return bias + np.log(priors / shares)
 
 
 def probabilities(logits: Floats) -> Floats:
-    """Return (N, C) probabilities."""
-    return np.asarray(softmax(logits, axis=1))
+    """Return probabilities along the last axis."""
+    return np.asarray(softmax(logits, axis=-1))
 
 
 class _Fold:

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.alignment import crop_batch, resize_crops
+from faceattr.alignment import CropSpec, crop_batch, resize_crops
 from faceattr.analyzers.trunks import BuiltinTrunk
 from faceattr.engines import create_engine
+from faceattr.engines.base import Engine
 from faceattr.errors import FaceattrError, WeightsError
 from faceattr.evaluation.datasets import LabelledSet
 from faceattr.files import npz_content, write_whole
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 64  # faces that go through a trunk at once
 NO_FACE = "no face was found"
+NOWHERE = np.full(14, np.nan, np.float32)  # place of a face in a picture that is a crop
 
 Progress: TypeAlias = Callable[[Iterable[ImageSource]], Iterable[ImageSource]]
 """Shows progress while it passes on the pictures that it is given."""
@@ -45,12 +47,15 @@ class Look(NamedTuple):
         num_faces: Number of faces that were found.
         features: (2, D) float16 of all trunks side by side, of the crop and of its mirror image;
             empty where there is a problem.
+        face: (14,) the box and the landmarks of the face that was taken, in pixels; NaN for what
+            is not known.
     """
 
     content: str
     problem: str
     num_faces: int
     features: NDArray[np.float16]
+    face: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +86,9 @@ class Gatherer:
         left = [row for row, key in enumerate(keys) if key not in memory.looks]
         looks = {row: memory.looks[key] for row, key in enumerate(keys) if key in memory.looks}
         pictures = iter(progress([data.pictures[row] for row in left])) if left else iter(())
-        engine_options = self.pipeline.options
         try:
-            engine = create_engine(
-                engine_options.engine,
-                precision=engine_options.precision,
-                threads=engine_options.threads,
-            )
-            loaded = [trunk.load(engine) for trunk in self.trunks] if left else []
+            engine = self.create_engine() if left else None
+            loaded = [trunk.load(engine) for trunk in self.trunks] if engine else []
             rows = iter(left)
             while batch := list(islice(pictures, BATCH)):
                 seen = self._look(batch, loaded, are_crops=data.are_crops)
@@ -97,6 +97,11 @@ class Gatherer:
             if left:
                 memory.keep({keys[row]: look for row, look in looks.items()})
         return [looks[row] for row in range(len(keys))]
+
+    def create_engine(self) -> Engine:
+        """Return an engine as the pipeline's options say."""
+        options = self.pipeline.options
+        return create_engine(options.engine, precision=options.precision, threads=options.threads)
 
     def _look(
         self, pictures: Sequence[ImageSource], trunks: Sequence[Trunk], *, are_crops: bool
@@ -111,14 +116,15 @@ class Gatherer:
                 content = _digest(image)
                 seen = [] if are_crops else self.pipeline.detect(image)
             except FaceattrError as error:
-                found.append(Look(content, str(error), 0, _nothing()))
+                found.append(Look(content, str(error), 0, _nothing(), NOWHERE))
                 continue
             if not (are_crops or seen):
-                found.append(Look(content, NO_FACE, 0, _nothing()))
+                found.append(Look(content, NO_FACE, 0, _nothing(), NOWHERE))
                 continue
             images.append(image)
             faces.append(list(seen[:1]))
-            found.append(Look(content, "", max(len(seen), 1), _nothing()))
+            place = _to_numbers(seen[0]) if seen else NOWHERE
+            found.append(Look(content, "", max(len(seen), 1), _nothing(), place))
         if images:
             features = iter(self._run(images, faces, trunks, are_crops=are_crops))
             found = [
@@ -186,6 +192,7 @@ class _Memory:
             problems=np.array([look.problem for _, look in known]),
             num_faces=np.array([look.num_faces for _, look in known]),
             features=_stack([look.features for _, look in known if not look.problem]),
+            faces=np.array([look.face for _, look in known]),
         )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,17 +203,57 @@ class _Memory:
     def _read(self) -> dict[str, Look]:
         assert self._path is not None
         with self._path.open("rb") as file, np.load(file) as archive:
-            keys, contents, problems, num_faces, features = (
-                archive[name] for name in ("keys", "contents", "problems", "num_faces", "features")
+            keys, contents, problems, num_faces, faces, features = (
+                archive[name]
+                for name in ("keys", "contents", "problems", "num_faces", "faces", "features")
             )
         rows = iter(features)
         return {
-            key: Look(content, problem, count, _nothing() if problem else next(rows))
-            for key, content, problem, count in zip(
-                *(keys.tolist(), contents.tolist(), problems.tolist(), num_faces.tolist()),
+            key: Look(content, problem, count, _nothing() if problem else next(rows), face)
+            for key, content, problem, count, face in zip(
+                *(keys.tolist(), contents.tolist(), problems.tolist(), num_faces.tolist(), faces),
                 strict=True,
             )
         }
+
+
+def _to_numbers(face: Detection) -> NDArray[np.float32]:
+    """Return the box and the landmarks, (14,)."""
+    numbers = NOWHERE.copy()
+    numbers[:4] = face.bbox
+    if face.landmarks is not None:
+        numbers[4:] = face.landmarks.ravel()
+    return numbers
+
+
+def _to_detection(numbers: NDArray[np.float32]) -> Detection:
+    x1, y1, x2, y2 = numbers[:4].tolist()
+    landmarks = None if np.isnan(numbers[4:]).any() else numbers[4:].reshape(5, 2)
+    return Detection((x1, y1, x2, y2), 1.0, landmarks)
+
+
+def cut_crops(
+    data: LabelledSet, looks: Sequence[Look], rows: Sequence[int], spec: CropSpec
+) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) crops of the faces that were seen in some of the pictures.
+
+    Args:
+        data: The pictures.
+        looks: What was seen in each.
+        rows: Numbers of the pictures; none of them has a problem.
+        spec: Form of the crops.
+
+    Raises:
+        ImageError: A picture cannot be read any more.
+    """
+    crops = np.empty((len(rows), *spec.size, spec.channels), np.uint8)
+    for crop, row in zip(crops, rows, strict=True):
+        image = load_image(data.pictures[row])
+        if data.are_crops:
+            crop[:] = resize_crops([image], spec).crops[0]
+        else:
+            crop[:] = crop_batch([image], [[_to_detection(looks[row].face)]], spec).crops[0]
+    return crops
 
 
 def _stack(features: Sequence[NDArray[np.float16]]) -> NDArray[np.float16]:

@@ -78,12 +78,12 @@ faceattr analyze photo.jpg --actions emotion,{name}
 | | |
 | --- | --- |
 | gives | {output} |
-| model | a linear head on the features of faceattr's network `{trunk}` |
+| model | {model} |
 | learned from | {pictures}: {counts} |
 | made by | faceattr {version} |
 
 {tables}
-Figures are of pictures that the head was not fitted to (cross-validation). They hold for pictures
+Figures are of pictures that were not learned from (cross-validation). They hold for pictures
 like those that it learned from. Say here where these came from, whom they show, and what they may
 be used for, before you publish the package.
 
@@ -162,10 +162,12 @@ class Package:
 
 
 def _figures(training: Training) -> dict[str, str]:
-    count = sum(training.counts.values())
+    head, count = training.head, sum(training.counts.values())
     return {
-        "output": str(training.head.output),
-        "trunk": training.head.trunk,
+        "output": str(head.output),
+        "model": f"a linear head on the features of faceattr's network `{head.trunk}`"
+        if head.layers is None
+        else f"a network, all of whose layers were trained from faceattr's `{head.trunk}`",
         "pictures": f"{count} pictures of {training.data}",
         "counts": ", ".join(f"{label} {number}" for label, number in training.counts.items()),
         "tables": "\n".join(table.to_markdown() for table in tables_of(training)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -38,9 +38,12 @@ from faceattr.networks.heads import SoftmaxHead
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
 from faceattr.training import fitting
-from faceattr.training.fitting import Floats, Head, Samples, Validated, validate
+from faceattr.training.contest import Contest, compete
+from faceattr.training.fitting import Floats
 from faceattr.training.folds import assign_folds
-from faceattr.training.gathering import Gatherer, Look, Progress
+from faceattr.training.full import MINUTES, VARIETIES, Plan, Steps, require_keras
+from faceattr.training.gathering import Gatherer, Look, Progress, cut_crops
+from faceattr.training.problem import Choice, Problem, features_of
 
 MIN_PICTURES = 10  # of a label; below that, nothing can be said about the answers
 FEW_PICTURES = 50  # of a label; below that, more pictures help most
@@ -49,13 +52,15 @@ IMBALANCE = 10  # times as many pictures of the most frequent label as of the ra
 DOUBT = 0.8  # probability of another label, from which the given one is doubted
 DOUBT_STD = 3.0  # standard deviations between an estimate and its doubted value
 BUILT_IN = "built-in"  # begins the names of baselines that faceattr ships
-BEYOND = 0.1  # of the range of the values, by which estimates may lie outside of it
-WITHIN_STD = 0.683  # share of the errors within the standard deviation of a normal distribution
 
 Priors: TypeAlias = str | Mapping[str, float]
 """``"equal"``, or the share of each label where the analyzer will be used."""
 
 Target: TypeAlias = str | float
+
+
+def _no_progress(steps: Iterable[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:
+    return steps
 
 
 class Doubt(NamedTuple):
@@ -77,21 +82,51 @@ class Doubt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """All layers of a network, trained, beside the head alone.
+
+    Attributes:
+        trunk: Name of the built-in trunk whose layers were the start.
+        report: Figures of the answers to the pictures that were kept for the comparison.
+        interval: 95 % interval of the accuracy, or of the mean absolute error.
+        head: Accuracy of the head alone on the same pictures, or its mean absolute error.
+        epochs: Number of epochs that were trained.
+        best: The epoch that was the best, from 1; 0 if none was better than the start.
+        kept: Whether all layers have the smaller loss, and are what is saved.
+    """
+
+    trunk: str
+    report: ClassificationReport | EstimateReport
+    interval: tuple[float, float]
+    head: float
+    epochs: int
+    best: int
+    kept: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in JSON's own types."""
+        own = {name: getattr(self, name) for name in ("trunk", "head", "epochs", "best", "kept")}
+        return {**own, "interval": list(self.interval), "validation": self.report.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """A trained head, and how good it is on pictures that it was not fitted to.
 
     Attributes:
-        head: The head.
+        head: The head; with layers of its own below it, if they have turned out better.
         data: Name of the labelled set.
-        report: Figures of the answers in cross-validation.
+        report: Figures of the answers of a head alone in cross-validation.
         interval: 95 % interval of the accuracy, or of the mean absolute error.
         baselines: Accuracy of simpler answers, or their mean absolute error, by what they are.
+        trunk: Name of the trunk that was the best for a head alone.
         trunks: Accuracy, or mean absolute error, with each trunk in cross-validation.
         counts: Number of pictures of each label; of estimates, of all.
         mirrored: Whether the head was fitted to features averaged with those of mirror images.
         left_out: Why a picture was left out, by its name.
         warnings: What to know before using it.
         doubts: Pictures whose label is likely to be wrong, the most likely first.
+        full: How good all layers are, if they were trained.
     """
 
     head: TrainedHead
@@ -99,12 +134,14 @@ class Training:
     report: ClassificationReport | EstimateReport
     interval: tuple[float, float]
     baselines: Mapping[str, float]
+    trunk: str
     trunks: Mapping[str, float]
     counts: Mapping[str, int]
     mirrored: bool
     left_out: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: Sequence[str] = ()
     doubts: Sequence[Doubt] = field(default=(), repr=False)
+    full: Full | None = None
 
     @property
     def analyzer(self) -> TrainedAnalyzer:
@@ -132,7 +169,7 @@ class Training:
         return {
             "attribute": self.head.attribute,
             "data": self.data,
-            "trunk": self.head.trunk,
+            "trunk": self.trunk,
             "pictures": sum(self.counts.values()),
             "counts": dict(self.counts),
             "mirrored": self.mirrored,
@@ -143,6 +180,7 @@ class Training:
             "left_out": dict(self.left_out),
             "warnings": list(self.warnings),
             "doubts": [doubt._asdict() for doubt in self.doubts],
+            "full": None if self.full is None else self.full.to_dict(),
         }
 
 
@@ -172,10 +210,13 @@ def train_head(
     group: str | int | None = None,
     priors: Priors | None = None,
     mirror: bool | None = None,
+    full: bool = False,
+    minutes: float = MINUTES,
     path: Path | None = None,
     progress: Progress = iter,
+    steps: Steps = _no_progress,
 ) -> Training:
-    """Fit a head to the features of labelled pictures.
+    """Fit a head to the features of labelled pictures, and train all layers if that is asked for.
 
     The same pictures give the same head.
 
@@ -191,14 +232,25 @@ def train_head(
         priors: Shares of the labels where the analyzer will be used; None for those in ``data``.
         mirror: Whether to fit to features averaged with those of mirror images; None for what is
             better in cross-validation.
+        full: Whether to train all layers of the trunk as well, and keep them if they are better.
+        minutes: Longest time of that training.
         path: Where the set was read from, so that what was seen in the pictures is remembered.
-        progress: Shows the progress.
+        progress: Shows the progress of looking at pictures.
+        steps: Shows the progress of training all layers.
 
     Raises:
         OptionError: An option does not fit the set, or the set is too small.
         UnknownNameError: There is no such trunk.
+        MissingDependencyError: All layers are to be trained, and Keras is not installed.
     """
     trunks = _find_trunks(trunk)
+    if full:
+        require_keras()
+        if not any(one.name in VARIETIES for one in trunks):
+            raise OptionError(
+                f"all layers of the trunk {trunk!r} cannot be trained; those of "
+                f"{' and '.join(VARIETIES)} can"
+            )
     if ATTRIBUTE.fullmatch(attribute) is None:
         raise OptionError(
             f"attribute is {attribute!r}; it must be a name without spaces, commas and '='"
@@ -211,7 +263,8 @@ def train_head(
     shares = None if priors is None else _parse_priors(priors, output)
     gathered = [one for one in TRUNKS.values() if not one.private or one in trunks]
     remembered = None if any(one.private for one in gathered) else path
-    looks = Gatherer(gathered, pipeline).gather(data, path=remembered, progress=progress)
+    gatherer = Gatherer(gathered, pipeline)
+    looks = gatherer.gather(data, path=remembered, progress=progress)
     sifted = _sift(data, looks, wanted)
     rows = sifted.rows
     counts = _check_counts([wanted[row] for row in rows], output, data.name)
@@ -221,13 +274,11 @@ def train_head(
     if folds.max() == 0:
         raise OptionError(f"{data.name}: all pictures are of one group; at least two are needed")
     features = np.stack([looks[row].features for row in rows]).astype(np.float32)
-    problem = _Problem(output, targets, folds, features)
+    problem = Problem(output, targets, folds, features)
     with threadpool_limits(1, "blas"):  # threads for such small products wait longer than they work
         choice = problem.choose(trunks, mirror)
         head, scores = problem.finish(choice)
     report, interval = _report(output, scores, targets)
-    if shares is not None:
-        head = fitting.with_priors(head, np.bincount(classes) / len(classes), shares)
     training = Training(
         head=TrainedHead(
             attribute,
@@ -242,6 +293,7 @@ def train_head(
         report=report,
         interval=interval,
         baselines=dict(_baselines(output, attribute, targets, features)),
+        trunk=choice.trunk.name,
         trunks=choice.figures,
         counts=counts,
         mirrored=choice.mirrored,
@@ -249,7 +301,45 @@ def train_head(
         doubts=_doubts(output, scores, targets, rows, data),
     )
     training = replace(training, warnings=list(_warnings(training, sifted, groups, classes)))
-    return replace(training, head=replace(training.head, notes=_notes(training, choice, priors)))
+    if full:
+        start = min((one for one in trunks if one.name in VARIETIES), key=choice.rank)
+        contest = compete(
+            problem,
+            choice,
+            training.head,
+            scores,
+            trunk=start,
+            crops=cut_crops(data, looks, rows, start.crop),
+            classes=classes,
+            groups=[groups[row] for row in rows],
+            engine=gatherer.create_engine(),
+            plan=Plan(minutes=minutes),
+            progress=steps,
+        )
+        training = _with_contest(training, contest, problem)
+    made = training.head
+    if shares is not None:
+        seen = np.bincount(classes) / len(classes)
+        bias = fitting.with_priors(made.bias.astype(np.float64), seen, shares)
+        made = replace(made, bias=bias.astype(np.float32))
+    return replace(training, head=replace(made, notes=_notes(training, choice, priors)))
+
+
+def _with_contest(training: Training, contest: Contest, problem: Problem) -> Training:
+    """Add what came out, and take all layers if they are better."""
+    targets = problem.targets[contest.rows]
+    report, interval = _report(problem.output, contest.scores, targets)
+    others, _ = _report(problem.output, contest.head_scores, targets)
+    full = Full(
+        contest.head.trunk,
+        report,
+        interval,
+        others.accuracy if isinstance(others, ClassificationReport) else others.mae,
+        contest.epochs,
+        contest.best,
+        contest.is_better,
+    )
+    return replace(training, full=full, head=contest.head if full.kept else training.head)
 
 
 class _Sifted(NamedTuple):
@@ -270,124 +360,6 @@ class _Sifted(NamedTuple):
     contradictions: int
     copies: int
     crowded: int
-
-
-class _Choice(NamedTuple):
-    """The trunk, and how the head on it is fitted."""
-
-    trunk: BuiltinTrunk
-    mirrored: bool
-    validated: Validated
-    figures: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """What is to be learned.
-
-    Attributes:
-        output: Labels or unit.
-        targets: (N,) class indices or values.
-        folds: (N,) folds.
-        features: (N, 2, D) of all trunks side by side, of crops and of their mirror images.
-    """
-
-    output: Labels | Unit
-    targets: NDArray[Any]
-    folds: NDArray[np.int_]
-    features: NDArray[np.float32]
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Least and greatest estimate; None for labels."""
-        return bounds_of(self.targets) if isinstance(self.output, Unit) else None
-
-    def choose(self, trunks: Sequence[BuiltinTrunk], mirror: bool | None) -> _Choice:
-        """Return what is best in cross-validation: a trunk, and then whether to mirror."""
-        first = bool(mirror)
-        tried = {trunk: self._validate(trunk, first) for trunk in trunks}
-        trunk = min(tried, key=lambda one: tried[one].loss)
-        validated, mirrored = tried[trunk], first
-        if mirror is None:
-            other = self._validate(trunk, True)
-            if other.loss < validated.loss:
-                validated, mirrored = other, True
-        figures = {one.name: self._figure(found.answers) for one, found in tried.items()}
-        figures[trunk.name] = self._figure(validated.answers)
-        return _Choice(trunk, mirrored, validated, figures)
-
-    def finish(self, choice: _Choice) -> tuple[Head, Floats]:
-        """Return the head fitted to all pictures, and its answers in cross-validation.
-
-        The answers are (N, C) probabilities, or (N, 2) values and standard deviations.
-        """
-        samples = self._samples(choice.trunk, choice.mirrored)
-        penalty, answers = choice.validated.penalty, choice.validated.answers
-        head = fitting.fit_head(samples.fitted, self.targets, self._fit, penalty)
-        if isinstance(self.output, Labels):
-            temperature = fitting.find_temperature(answers, self.targets)
-            head = Head(head.kernel / temperature, head.bias / temperature)
-            return head, fitting.probabilities(answers / temperature)
-        values = answers[:, 0].clip(*bounds_of(self.targets))
-        deviation, log_std = self._fit_deviation(samples, values)
-        kernel = np.column_stack([head.kernel, deviation.kernel])
-        bias = np.concatenate([head.bias, deviation.bias])
-        return Head(kernel, bias), np.column_stack([values, np.exp(log_std)])
-
-    def _fit_deviation(self, samples: Samples, values: Floats) -> tuple[Head, Floats]:
-        """Return a head for the logarithm of the standard deviation, and its held-out answers.
-
-        The size of the errors in cross-validation is learned from the same features, then scaled
-        so that as many of them lie within it as of a normal distribution.
-        """
-        errors = np.abs(values - self.targets)
-        floor = max(float(np.median(errors)) / 20, 1e-9)  # the logarithm of 0 means nothing
-        sizes = np.log(np.maximum(errors, floor))
-        found = validate(samples, sizes, fitting.fit_values, fitting.value_loss)
-        head = fitting.fit_head(samples.fitted, sizes, fitting.fit_values, found.penalty)
-        log_std = found.answers[:, 0]
-        shift = float(np.quantile(np.log(np.maximum(errors, floor)) - log_std, WITHIN_STD))
-        return Head(head.kernel, head.bias + shift), log_std + shift
-
-    def _validate(self, trunk: BuiltinTrunk, mirrored: bool) -> Validated:
-        is_class = isinstance(self.output, Labels)
-        loss = fitting.class_loss if is_class else fitting.value_loss
-        return validate(self._samples(trunk, mirrored), self.targets, self._fit, loss)
-
-    @property
-    def _fit(self) -> fitting.Fit:
-        if isinstance(self.output, Labels):
-            return fitting.fit_classes(len(self.output.names))
-        return fitting.fit_values
-
-    def _samples(self, trunk: BuiltinTrunk, mirrored: bool) -> Samples:
-        own = features_of(trunk, self.features)
-        return Samples(own.mean(axis=1) if mirrored else own[:, 0], own[:, 0], self.folds)
-
-    def _figure(self, answers: Floats) -> float:
-        """Return the accuracy, or the mean absolute error."""
-        if isinstance(self.output, Labels):
-            return float((answers.argmax(axis=1) == self.targets).mean())
-        return float(np.abs(answers[:, 0].clip(*bounds_of(self.targets)) - self.targets).mean())
-
-
-def bounds_of(values: Floats) -> tuple[float, float]:
-    """Return the least and the greatest estimate: the range of these values, a little wider.
-
-    Where no value is negative no estimate is, and where none is positive none is.
-    """
-    least, greatest = float(values.min()), float(values.max())
-    room = BEYOND * (greatest - least)
-    low = least - room if least < 0 else max(least - room, 0.0)
-    high = greatest + room if greatest > 0 else min(greatest + room, 0.0)
-    return low, high
-
-
-def features_of(trunk: BuiltinTrunk, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return those of (…, D) features of the gathered trunks that are one trunk's."""
-    names = list(TRUNKS)
-    start = sum(TRUNKS[name].num_features for name in names[: names.index(trunk.name)])
-    return features[..., start : start + trunk.num_features]
 
 
 def _find_trunks(name: str) -> list[BuiltinTrunk]:
@@ -677,7 +649,7 @@ def _warnings(
         own = {groups[row] for row, one in zip(sifted.rows, classes, strict=True) if one == index}
         if len(own) == 1:
             yield f"all pictures of {label} are of one group; its figures say nothing"
-    reached = training.trunks[training.head.trunk]
+    reached = training.trunks[training.trunk]
     for name, figure in training.baselines.items():
         if name.startswith(BUILT_IN) and (figure > reached if labels else figure < reached):
             yield f"{name} does better on these pictures ({figure:.3g} against {reached:.3g})"
@@ -690,27 +662,24 @@ def _warnings(
         )
 
 
-def _notes(training: Training, choice: _Choice, priors: Priors | None) -> dict[str, Any]:
+def _notes(training: Training, choice: Choice, priors: Priors | None) -> dict[str, Any]:
     """Return how the head was made, in JSON's own types."""
     from faceattr import __version__
 
-    low, high = training.interval
-    if isinstance(training.report, ClassificationReport):
-        quality = (
-            f"{training.report.accuracy:.1%} right in cross-validation ({low:.1%} to {high:.1%})"
-        )
+    report, (low, high), how = training.report, training.interval, "in cross-validation"
+    if training.full is not None and training.full.kept:
+        report, (low, high) = training.full.report, training.full.interval
+        how = "on pictures kept for that"
+    if isinstance(report, ClassificationReport):
+        quality = f"{report.accuracy:.1%} right {how} ({low:.1%} to {high:.1%})"
     else:
-        unit = training.report.unit
-        quality = (
-            f"{training.report.mae:.3g} {unit} off on average in cross-validation "
-            f"({low:.3g} to {high:.3g})"
-        )
+        quality = f"{report.mae:.3g} {report.unit} off on average {how} ({low:.3g} to {high:.3g})"
     made = training.to_dict()
     for private in ("left_out", "doubts"):  # names of the user's files
         del made[private]
     if priors is not None:
         made["priors"] = priors if isinstance(priors, str) else dict(priors)
-    crop = asdict(choice.trunk.crop)
+    crop = asdict(TRUNKS[training.head.trunk].crop)
     return {
         "faceattr": __version__,
         "quality": quality,

@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def vary_expression(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def vary_expression(
+    image: NDArray[np.uint8], rng: np.random.Generator, *, mirror: bool = True
+) -> NDArray[np.uint8]:
     """Return a crop of the emotion network, (48, 48, 1), varied so that its expression stays.
 
     Args:
         image: (H, W, C) uint8.
         rng: What decides.
+        mirror: Whether mirror images mean the same.
     """
-    image = moved(image, rng, turn=7, scale=0.08, shift=0.035)
+    image = moved(image, rng, turn=7, scale=0.08, shift=0.035, mirror=mirror)
     if rng.random() < 0.1:
         image = shrunken(image, int(rng.integers(16, 36)))
     image = relit(image, rng, contrast=0.15, brightness=12)
@@ -23,14 +26,17 @@ def vary_expression(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
     return photographed(image, rng)
 
 
-def vary_looks(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def vary_looks(
+    image: NDArray[np.uint8], rng: np.random.Generator, *, mirror: bool = True
+) -> NDArray[np.uint8]:
     """Return a crop of the age and gender network, (96, 96, 3), varied so that looks stay.
 
     Args:
         image: (H, W, 3) uint8.
         rng: What decides.
+        mirror: Whether mirror images mean the same.
     """
-    image = moved(image, rng, turn=8, scale=0.08, shift=0.03)
+    image = moved(image, rng, turn=8, scale=0.08, shift=0.03, mirror=mirror)
     if rng.random() < 0.2:
         image = shrunken(image, int(rng.integers(20, 64)))
     image = relit(image, rng, contrast=0.18, brightness=15)
@@ -46,7 +52,13 @@ def vary_looks(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
 
 
 def moved(
-    image: NDArray[np.uint8], rng: np.random.Generator, *, turn: float, scale: float, shift: float
+    image: NDArray[np.uint8],
+    rng: np.random.Generator,
+    *,
+    turn: float,
+    scale: float,
+    shift: float,
+    mirror: bool = True,
 ) -> NDArray[np.uint8]:
     """Return the picture turned, scaled and shifted, mirrored half of the time.
 
@@ -56,12 +68,13 @@ def moved(
         turn: Standard deviation in degrees.
         scale: Standard deviation of the logarithm of the scale.
         shift: Standard deviation as a share of the picture's side.
+        mirror: Whether to mirror at all.
     """
     height, width = image.shape[:2]
     center = ((width - 1) / 2, (height - 1) / 2)
     matrix = cv2.getRotationMatrix2D(center, rng.normal(0, turn), np.exp(rng.normal(0, scale)))
     matrix[:, 2] += rng.normal(0, shift * width, size=2)
-    if rng.random() < 0.5:
+    if mirror and rng.random() < 0.5:
         matrix = np.vstack([matrix, (0, 0, 1)])
         matrix = (np.diag((-1.0, 1.0, 1.0)) @ matrix)[:2]
         matrix[0, 2] += width - 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceattr.training import fitting
-from faceattr.training.fitting import Floats, Head, Samples
+from faceattr.training.fitting import Floats, Samples
 from faceattr.training.folds import assign_folds
 
 
@@ -87,11 +87,8 @@ def test_a_temperature_calibrates_answers_that_are_too_sure() -> None:
 
 
 def test_priors_move_answers_to_frequent_classes() -> None:
-    head = Head(np.zeros((1, 2)), np.log([0.5, 0.5]))
-    moved = fitting.with_priors(head, np.array([0.5, 0.5]), np.array([0.9, 0.1]))
-    np.testing.assert_allclose(
-        fitting.probabilities(moved(np.zeros((1, 1)))), [[0.9, 0.1]], rtol=1e-6
-    )
+    moved = fitting.with_priors(np.log([0.5, 0.5]), np.array([0.5, 0.5]), np.array([0.9, 0.1]))
+    np.testing.assert_allclose(fitting.probabilities(moved), [0.9, 0.1], rtol=1e-6)
 
 
 def test_ridge_finds_a_line() -> None:

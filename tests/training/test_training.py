@@ -25,6 +25,7 @@ from faceattr.testing import check_analyzer
 from faceattr.training import fitting
 from faceattr.training import training as module
 from faceattr.training.folds import assign_folds
+from faceattr.training.problem import bounds_of
 from faceattr.training.training import Training
 from faceattr.types import BGRImage
 
@@ -99,7 +100,7 @@ def test_numbers_are_learned_with_their_deviation(face: BGRImage) -> None:
     assert isinstance(training.report, EstimateReport)
     assert training.report.mae < training.baselines["always the median"] / 3
     assert training.report.within_std == pytest.approx(0.683, abs=0.03)
-    assert training.head.bounds == module.bounds_of(100 * widths)
+    assert training.head.bounds == bounds_of(100 * widths)
     far = replace(training.head, bias=training.head.bias + np.array([1000, 0], np.float32))
     (answer,) = faceattr.Pipeline([trained_analyzer(far)()]).analyze_crops(squares[:1])
     assert isinstance(answer["breadth"], faceattr.Estimate)
@@ -114,7 +115,7 @@ def test_numbers_are_learned_with_their_deviation(face: BGRImage) -> None:
 def test_estimates_stay_near_the_values_that_were_seen(
     values: list[float], bounds: tuple[float, float]
 ) -> None:
-    assert module.bounds_of(np.array(values, float)) == pytest.approx(bounds)
+    assert bounds_of(np.array(values, float)) == pytest.approx(bounds)
 
 
 def test_a_wrong_label_is_found_and_shown(labelled: LabelledSet) -> None:
