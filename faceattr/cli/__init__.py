@@ -14,6 +14,7 @@ import typer
 
 from faceattr import __version__
 from faceattr.cli import (
+    batch,
     evaluation,
     exporting,
     pictures,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.command()(pictures.analyze)
 app.command()(pictures.detect)
+app.command()(batch.batch)
 app.command()(streams.video)
 app.command()(streams.stream)
 app.command()(report.report)

@@ -317,6 +317,16 @@ class VideoFile(Source):
         if self.num_frames and last + 1 < COMPLETE * self.num_frames:
             logger.warning("%s ends after %d of %d frames", self._name, last + 1, self.num_frames)
 
+    def seek(self, seconds: float) -> None:
+        """Go to a frame at that time or somewhat before; frames are then numbered from there.
+
+        Not every file can be sought in: look at the timestamp of the next frame.
+        """
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * seconds)
+        self._ahead.clear()
+        self._decoded = self._decode()
+        self.num_frames = None  # of those that are left
+
     def close(self) -> None:
         """See the base class."""
         self._capture.release()
