@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,15 @@ def write_picture(path: Path, bgr: tuple[int, int, int] = (0, 200, 0), side: int
     """Write a picture of one color; a face is found on it if that is not black."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((side, side + 2, 3), bgr, np.uint8))
+    return path
+
+
+def write_shard(path: Path, *pictures: Path) -> Path:
+    """Write a tar file of pictures."""
+    with tarfile.open(path, "w") as shard:
+        for picture in pictures:
+            shard.add(picture, f"inside/{picture.name}")
+        shard.addfile(tarfile.TarInfo("inside/notes.txt"), io.BytesIO())
     return path
 
 

@@ -35,7 +35,7 @@ class RayEngine(Engine):
     """
 
     def __init__(self, job: Job, workers: int | None, *, address: str | None = None) -> None:
-        self._ray = _import_ray()
+        self._ray = import_ray()
         try:
             self._ray.init(
                 address=address, include_dashboard=None if address else False, log_to_driver=False
@@ -129,7 +129,7 @@ class _Actor:
             return error
 
 
-def _import_ray() -> Any:
+def import_ray() -> Any:
     """Return Ray, which tells nobody about its use unless the user's configuration says so."""
     if not CONFIGURATION.expanduser().exists():
         os.environ.setdefault(TELEMETRY, "0")

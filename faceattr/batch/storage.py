@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -16,6 +16,7 @@ from faceattr.files import write_whole
 from faceattr.images import printable
 from faceattr.outputs import PART_PREFIX, sink_errors
 
+ONE_PUT = "allow_delayed_open=true"  # a small file takes one request instead of three
 OBJECT_STORES = ("s3", "gcs", "abfs")  # where a file appears in full, or not at all
 PAUSES = (0.5, 2.0, 8.0)  # s, each before a read that failed is tried again
 MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -250,10 +251,12 @@ def _file_system(scheme: str, host: str, query: str) -> tuple[Any, str]:
     arrow = import_arrow()
     uri = f"{scheme}://{host}/{query}"
     try:
-        system, base = arrow.fs.FileSystem.from_uri(uri)
+        if scheme == "s3":
+            with suppress(ValueError):  # a pyarrow that does not know the option
+                return tuple(arrow.fs.FileSystem.from_uri(f"{uri}{'&' if query else '?'}{ONE_PUT}"))
+        return tuple(arrow.fs.FileSystem.from_uri(uri))
     except (OSError, ValueError) as error:
         raise StorageError(f"{printable(uri)}: cannot be opened: {error}") from error
-    return system, base
 
 
 @contextmanager

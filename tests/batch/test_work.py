@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_runs import OPTIONS, Inline, read_rows
+from batch_runs import OPTIONS, Inline, read_rows, write_shard
 
 from faceattr import Detection
 from faceattr.batch import plan, run, seams, storage, work
@@ -21,15 +19,6 @@ from faceattr.testing import FixedDetector
 pytest.importorskip("pyarrow")
 
 TWO = FixedDetector([Detection((0, 0, 20, 20), 0.9), Detection((40, 40, 60, 60), 0.8)])
-
-
-def write_shard(path: Path, *pictures: Path) -> Path:
-    """Write a tar file of pictures."""
-    with tarfile.open(path, "w") as shard:
-        for picture in pictures:
-            shard.add(picture, f"inside/{picture.name}")
-        shard.addfile(tarfile.TarInfo("inside/notes.txt"), io.BytesIO())
-    return path
 
 
 def test_a_tar_file_holds_pictures(folder: Path, tmp_path: Path, inline: Inline) -> None:
