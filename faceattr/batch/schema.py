@@ -149,6 +149,22 @@ class Rows:
         self._rows = []
 
 
+def forms_in(schema: Any) -> dict[str, Output]:
+    """Return the form of each attribute of a part, by its name; names of people are left out."""
+    pa = import_arrow()
+    forms: dict[str, Output] = {}
+    for field in schema:
+        if pa.types.is_fixed_size_list(field.type):
+            forms[field.name] = Vector(field.type.list_size)
+        elif pa.types.is_struct(field.type):
+            parts = {part.name: part.type for part in field.type}
+            if "scores" in parts:
+                forms[field.name] = Labels(label.name for label in parts["scores"])
+            elif "value" in parts:
+                forms[field.name] = Unit(field.metadata[b"unit"].decode())
+    return forms
+
+
 def to_results(rows: Iterator[Row], outputs: Mapping[str, Output]) -> Iterator[ImageResult]:
     """Yield the results that rows were made from, without their images.
 
@@ -169,8 +185,8 @@ def _to_face(row: Row, outputs: Mapping[str, Output]) -> Face:
     points = row["landmarks"]
     read: dict[str, Any] = {}
     for name, form in outputs.items():
-        cell = row.get(name)
-        if cell is None or isinstance(form, Names):  # whose other candidates are not kept
+        cell = row[name]
+        if cell is None:  # slow analyzers have not run yet on each face of a video
             continue
         if isinstance(form, Unit):
             cell = {**cell, "unit": form.name}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, fields
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from faceattr.batch.reading import Parts, holds_parts
 from faceattr.cli.flags import with_flags
 from faceattr.cli.inputs import StandardInput, expand_arguments, find_sources, to_image_source
 from faceattr.cli.progress import progress_bar
@@ -19,7 +20,8 @@ from faceattr.cli.rendering import exit_with
 from faceattr.cli.signals import INTERRUPTED
 from faceattr.cli.summary import Tally
 from faceattr.cli.text import counted
-from faceattr.errors import FaceattrError, OptionError
+from faceattr.errors import FaceattrError, ImageError, OptionError
+from faceattr.images import load_image
 from faceattr.options import PipelineOptions, ReportOptions, StreamOptions, option
 from faceattr.outputs import Outputs
 from faceattr.pipeline import Pipeline
@@ -53,7 +55,7 @@ def report(
         typer.Argument(
             metavar="PATH...",
             help="Files, folders, globs or http(s) URLs of pictures; - for standard input; @FILE "
-            "for a list, one of these per line. Or one video.",
+            "for a list, one of these per line. Or one video; or a folder of `faceattr batch`.",
         ),
     ],
     options: ReportOptions,
@@ -71,6 +73,9 @@ def report(
         faceattr report party.mp4 --to party.html
     """
     arguments = expand_arguments(paths)
+    if len(arguments) == 1 and holds_parts(arguments[0]):
+        _report_parts(arguments[0], output)
+        return
     videos = [one for one in arguments if Path(one).suffix.lower() in VIDEOS]
     if not videos:
         _report_pictures(arguments, options, output)
@@ -114,6 +119,27 @@ def _report_pictures(
         errors.append(FaceattrError(f"interrupted; {done}"))
     said = tally.describe(time.monotonic() - begun, written=output.to)
     exit_with(errors, status=status, closing=said if tally.pictures else None)
+
+
+def _report_parts(folder: str, output: ReportOutput) -> None:
+    """Write the page from what `faceattr batch` has read; pictures are opened for thumbnails."""
+    begun = time.monotonic()
+    parts = Parts(folder)
+    tally = Tally()
+    with PictureReport(
+        output.to,
+        parts.outputs,
+        settings=parts.settings,
+        thumbnails=output.thumbnails,
+        outputs=Outputs(overwrite=output.overwrite),
+    ) as page:
+        for result in parts:
+            if result.faces and page.num_faces < output.thumbnails:
+                with suppress(ImageError):  # it is there no more, or a frame of a video
+                    result = replace(result, image=load_image(result.source))
+            page.add(result)
+            tally.add(result)
+    exit_with([], closing=tally.describe(time.monotonic() - begun, written=output.to))
 
 
 def _report_video(path: str, options: PipelineOptions, output: ReportOutput) -> None:
