@@ -48,12 +48,17 @@ def main(folder: str, to: str, what: str, when: str) -> None:
 
     def disturb(progress: Progress) -> None:
         nonlocal is_left
-        if is_left and progress.counts.pictures >= int(when):
+        if not is_left or progress.counts.pictures < int(when):
+            return
+        if what == "actor":
+            victims = find_actors()  # none while they are started anew
+        elif what == "node":
+            victims = [nodes[1].all_processes["raylet"][0].process.pid]
+        else:
+            victims = [os.getpid()]
+        if victims:
             is_left = False
-            raylet = nodes[1].all_processes["raylet"][0].process.pid
-            actor = random.choice(find_actors())
-            victims = {"actor": actor, "node": raylet, "driver": os.getpid()}
-            os.kill(victims[what], signal.SIGKILL)
+            os.kill(random.choice(victims), signal.SIGKILL)
 
     summary = run(
         folder,
