@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from faceattr.batch.plan import Chunk, Job
 from faceattr.batch.work import Counts, Worker
 from faceattr.errors import EngineError, FaceattrError, MissingDependencyError
 
-MEMORY = 1 << 30  # bytes of a worker; measured: see docs/many-machines.md
+MEMORY = 1 << 30  # bytes of a worker; 0.6 GB were measured, see docs/many-machines.md
+OWN = "local"  # a cluster of this driver, never one that was left by another
 TELEMETRY = "RAY_USAGE_STATS_ENABLED"
 CONFIGURATION = Path("~/.ray/config.json")  # where `ray disable-usage-stats` writes its choice
 
@@ -36,9 +38,13 @@ class RayEngine(Engine):
 
     def __init__(self, job: Job, workers: int | None, *, address: str | None = None) -> None:
         self._ray = import_ray()
+        address = address or os.environ.get("RAY_ADDRESS") or OWN
         try:
             self._ray.init(
-                address=address, include_dashboard=None if address else False, log_to_driver=False
+                address=address,
+                include_dashboard=False if address == OWN else None,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EngineError(f"the Ray cluster cannot be reached: {error}") from error
