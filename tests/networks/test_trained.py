@@ -77,7 +77,7 @@ def test_bounds_come_back_and_wrong_ones_are_refused() -> None:
             trained.load(with_header(content, bounds=wrong))
 
 
-LAYERS = {
+LAYERS: dict[str, list[NDArray[np.float32]]] = {
     "conv": [np.full((3, 3, 1, 4), 1 / 3, np.float32)],
     "norm": [np.full(4, 1 / 3, np.float32)] * 4,
 }
