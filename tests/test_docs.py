@@ -223,7 +223,7 @@ def test_the_page_on_training_names_options_that_exist() -> None:
     known = inspect.signature(train_analyzer).parameters.values()
     flags = {name for one in known for name in flags_of(one)}
     named = re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE)
-    assert len(named) == 8
+    assert len(named) == 9
     assert set(named) <= flags
 
 

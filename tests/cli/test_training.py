@@ -103,6 +103,6 @@ def test_ctrl_c_keeps_what_was_seen(
     monkeypatch.setattr(gathering, "load_image", load)
     done = faceattr("train", crops, "--attribute", "mask", "--crops")
     assert done.status == 130
-    assert "interrupted; the pictures seen so far are remembered" in done.stderr
+    assert "interrupted; what was seen and trained is remembered" in done.stderr
     monkeypatch.setattr(gathering, "load_image", load_image)
     assert faceattr("train", crops, "--attribute", "mask", "--crops").status == 0
