@@ -47,9 +47,9 @@ from faceattr.errors import (
     UnknownNameError,
     WeightsError,
 )
-from faceattr.exports import to_dataframe, to_supervision
 from faceattr.forms import Labels, Unit, Vector
 from faceattr.images import find_images, load_image
+from faceattr.interop import to_dataframe, to_supervision
 from faceattr.options import DrawOptions, PipelineOptions, SearchOptions, StreamOptions
 from faceattr.pipeline import Pipeline
 from faceattr.recognition.gallery import Candidate, Gallery

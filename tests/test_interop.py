@@ -11,8 +11,8 @@ from faces import FRAMES
 
 import faceattr
 from faceattr.errors import ImageError, MissingDependencyError, OptionError
-from faceattr.exports import to_dataframe, to_supervision
 from faceattr.forms import Labels, Unit
+from faceattr.interop import to_dataframe, to_supervision
 from faceattr.results import ImageResult, write_csv
 from faceattr.streaming.sinks import CsvSink
 from faceattr.types import Classification, Descriptor, Estimate, Face
