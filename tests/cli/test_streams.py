@@ -203,7 +203,13 @@ def test_ctrl_c_ends_a_video_with_status_130_and_what_was_done(clip: Path, tmp_p
     command = [sys.executable, "-m", "faceattr", "video", str(folder)]
     command += ["--csv", str(table), "--save", str(copy)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in the background
     ) as process:
         while not table.exists() or len(table.read_text().splitlines()) < 20:
             assert process.poll() is None
