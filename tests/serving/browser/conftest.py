@@ -108,6 +108,7 @@ def opened(browser: Browser, server: Client) -> Iterator[Opening]:
         page.on("websocket", lambda socket: asked.append(socket.url.replace("ws", "http", 1)))
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("filechooser", lambda _: None)  # so that none opens before a test waits for it
 
         def end() -> None:
             context.close()
