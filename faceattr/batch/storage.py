@@ -89,10 +89,7 @@ def is_folder(path: str) -> bool:
     """
     if not is_remote(path):
         return os.path.isdir(path)
-    arrow = import_arrow()
-    system, inside = locate(path)
-    with _answering(path):
-        return bool(system.get_file_info(inside).type == arrow.fs.FileType.Directory)
+    return bool(_type_of(path) == import_arrow().fs.FileType.Directory)
 
 
 def exists(path: str) -> bool:
@@ -103,10 +100,14 @@ def exists(path: str) -> bool:
     """
     if not is_remote(path):
         return os.path.exists(path)
-    arrow = import_arrow()
+    return bool(_type_of(path) != import_arrow().fs.FileType.NotFound)
+
+
+def _type_of(path: str) -> Any:
+    """Return what pyarrow says that a remote path is."""
     system, inside = locate(path)
     with _answering(path):
-        return bool(system.get_file_info(inside).type != arrow.fs.FileType.NotFound)
+        return system.get_file_info(inside).type
 
 
 def entries(folder: str) -> Iterator[Entry]:
