@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceattr.evaluation.datasets import LabelledSet
 from faceattr.images import load_image
 from faceattr.types import BGRImage
 
@@ -47,3 +48,17 @@ def write_masks(folder: Path, face: BGRImage, count: int = 12) -> Path:
 def masks(tmp_path: Path, face: BGRImage) -> Path:
     """A folder of 12 crops with and 12 without a mask."""
     return write_masks(tmp_path / "masks", face)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def labelled(face: BGRImage) -> LabelledSet:
+    """40 crops, every second one with a mask."""
+    crops = [face_variant(face, seed, mask=seed % 2 == 1) for seed in range(40)]
+    return LabelledSet("crops", crops, {"truth": ["bare", "masked"] * 20}, are_crops=True)

@@ -31,20 +31,6 @@ from faceattr.types import BGRImage
 SHORT = Plan(epochs=3, batch_size=4, epoch_size=(8, 8), learning_rate=1e-4)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
-    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def labelled(face: BGRImage) -> LabelledSet:
-    """40 crops, every second one with a mask."""
-    crops = [face_variant(face, seed, mask=seed % 2 == 1) for seed in range(40)]
-    return LabelledSet("crops", crops, {"truth": ["bare", "masked"] * 20}, are_crops=True)
-
-
 @pytest.fixture
 def crops(labelled: LabelledSet) -> NDArray[np.uint8]:
     """The crops as the emotion trunk takes them."""

@@ -17,13 +17,6 @@ from faceattr.training.gathering import BATCH, Gatherer, Look
 from faceattr.types import BGRImage
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
-    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 class Seen:
     """Counts the pictures that are looked at, and may stop."""
 

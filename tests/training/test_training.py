@@ -32,20 +32,6 @@ from faceattr.types import BGRImage
 QUICK: dict[str, Any] = {"trunk": "emotion", "mirror": False}  # instead of trying what is best
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
-    monkeypatch.setenv("FACEATTR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def labelled(face: BGRImage) -> LabelledSet:
-    """40 crops, every second one with a mask."""
-    crops = [face_variant(face, seed, mask=seed % 2 == 1) for seed in range(40)]
-    return LabelledSet("crops", crops, {"truth": ["bare", "masked"] * 20}, are_crops=True)
-
-
 def test_a_folder_becomes_an_analyzer(masks: Path, tmp_path: Path, face: BGRImage) -> None:
     to = tmp_path / "mask.faceattr"
     training = faceattr.train(masks, "mask", to=to, crops=True)
