@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from faceattr.errors import EngineError, MissingDependencyError
 from faceattr.networks.graph import Array, Layer, Network
@@ -88,10 +89,10 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **options))
         return output
 
-    def constant(self, array: Array) -> str:
+    def constant(self, array: ArrayLike, dtype: DTypeLike = np.float32) -> str:
         """Add a constant, and return its name."""
         name = f"constant_{len(self.constants)}"
-        numbers = np.ascontiguousarray(array, np.float32)
+        numbers = np.ascontiguousarray(array, dtype)
         self.constants.append(numpy_helper.from_array(numbers, name))
         return name
 
@@ -121,6 +122,12 @@ def _activation(
     return graph.activate(layer, inputs[0])
 
 
+def _average_pooling(
+    graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]
+) -> str:
+    return graph.add("AveragePool", inputs, **_window(layer))
+
+
 def _batch_normalization(
     graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]
 ) -> str:
@@ -134,8 +141,8 @@ def _convolution(
 ) -> str:
     kernel, *bias = weights
     given = [inputs[0], graph.constant(kernel.transpose(3, 2, 0, 1)), *map(graph.constant, bias)]
-    padding = {"valid": "VALID", "same": "SAME_UPPER"}[layer.config.get("padding", "valid")]
     strides = list(layer.config.get("strides", (1, 1)))
+    padding = _padding(layer)
     return graph.activate(layer, graph.add("Conv", given, auto_pad=padding, strides=strides))
 
 
@@ -148,6 +155,12 @@ def _global_average(
     graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]
 ) -> str:
     return graph.add("ReduceMean", inputs, axes=[2, 3], keepdims=0)
+
+
+def _max_pooling(
+    graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]
+) -> str:
+    return graph.add("MaxPool", inputs, **_window(layer))
 
 
 def _nothing(graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]) -> str:
@@ -168,16 +181,38 @@ def _softmax(graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequen
     return graph.add("Softmax", inputs, axis=1)
 
 
+def _zero_padding(
+    graph: _Graph, layer: Layer, inputs: Sequence[str], weights: Sequence[Array]
+) -> str:
+    (top, bottom), (left, right) = layer.config["padding"]
+    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    return graph.add("Pad", [inputs[0], pads])
+
+
 TRANSLATIONS: dict[str, Translation] = {
     "Activation": _activation,
     "Add": _add,
+    "AveragePooling2D": _average_pooling,
     "BatchNormalization": _batch_normalization,
     "Conv2D": _convolution,
     "Dense": _dense,
     "Dropout": _nothing,
     "GlobalAveragePooling2D": _global_average,
+    "MaxPooling2D": _max_pooling,
     "ReLU": _relu,
     "Rescaling": _rescaling,
     "Softmax": _softmax,
+    "ZeroPadding2D": _zero_padding,
 }
 """Kind of layer to its translation."""
+
+
+def _window(layer: Layer) -> dict[str, Any]:
+    """Return the options of a pooling."""
+    size = list(layer.config["pool_size"])
+    strides = list(layer.config.get("strides") or size)
+    return {"kernel_shape": size, "strides": strides, "auto_pad": _padding(layer)}
+
+
+def _padding(layer: Layer) -> str:
+    return {"valid": "VALID", "same": "SAME_UPPER"}[layer.config.get("padding", "valid")]

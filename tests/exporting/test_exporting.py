@@ -18,18 +18,20 @@ from faceattr.networks.formats.trained import TrainedHead
 from faceattr.types import BGRImage
 
 
-def random_analyzer(output: Labels | Unit) -> faceattr.Analyzer:
+def random_analyzer(output: Labels | Unit, name: str = "emotion") -> faceattr.Analyzer:
+    """Return a random head on the trunk of that name."""
     rng = np.random.default_rng(0)
-    trunk = TRUNKS["emotion"]
+    trunk = TRUNKS[name]
     kernel = rng.normal(scale=0.2, size=(trunk.num_features, 2)).astype(np.float32)
     bias = np.zeros(2, np.float32)
     bounds = (-0.1, 0.1) if isinstance(output, Unit) else None
     return trained_analyzer(
-        TrainedHead("mood", output, "emotion", trunk.identity, kernel, bias, bounds)
+        TrainedHead("mood", output, name, trunk.identity, kernel, bias, bounds)
     )()
 
 
 MOOD = Labels(["calm", "lively"])
+ON_EACH_TRUNK = pytest.mark.parametrize("trunk", ["emotion", "age_gender", "identity"])
 
 
 @pytest.fixture
@@ -51,14 +53,24 @@ def read_with_engine(analyzer: faceattr.Analyzer, crops: list[BGRImage]) -> list
     ]
 
 
-@pytest.mark.parametrize("name", ["emotion", "gender", "mood"])
-def test_onnx_runtime_gives_the_answers_of_the_engine(
+@pytest.mark.parametrize("name", ["emotion", "gender"])
+def test_onnx_runtime_gives_the_answers_of_built_in_analyzers(
     name: str, crops: list[BGRImage], tmp_path: Path
 ) -> None:
+    check_with_onnx_runtime(faceattr.create_analyzer(name), crops, tmp_path / "network.onnx")
+
+
+@ON_EACH_TRUNK
+def test_onnx_runtime_gives_the_answers_of_trained_analyzers(
+    trunk: str, crops: list[BGRImage], tmp_path: Path
+) -> None:
+    check_with_onnx_runtime(random_analyzer(MOOD, trunk), crops, tmp_path / "mood.onnx")
+
+
+def check_with_onnx_runtime(analyzer: faceattr.Analyzer, crops: list[BGRImage], to: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    analyzer = random_analyzer(MOOD) if name == "mood" else faceattr.create_analyzer(name)
-    path = export(analyzer, tmp_path / "network.onnx")
+    path = export(analyzer, to)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     given = resize_crops(crops, analyzer.crop).crops.astype(np.float32)
     (answers,) = session.run(None, {"crops": given})
@@ -70,10 +82,13 @@ def test_onnx_runtime_gives_the_answers_of_the_engine(
     assert about["crop"]["size"] == list(analyzer.crop.size)
 
 
-def test_openvino_gives_the_answers_of_the_engine(crops: list[BGRImage], tmp_path: Path) -> None:
+@ON_EACH_TRUNK
+def test_openvino_gives_the_answers_of_the_engine(
+    trunk: str, crops: list[BGRImage], tmp_path: Path
+) -> None:
     import openvino
 
-    analyzer = random_analyzer(Unit("points"))
+    analyzer = random_analyzer(Unit("points"), trunk)
     path = export(analyzer, tmp_path / "mood.xml", format="openvino")
     core = openvino.Core()
     model = core.read_model(path)
@@ -111,12 +126,13 @@ def test_wrong_names_formats_and_analyzers_are_refused(tmp_path: Path) -> None:
         export(mood, tmp_path / "mood.xml", format="openvino")
 
 
+@ON_EACH_TRUNK
 @pytest.mark.filterwarnings("ignore")  # of TensorFlow, which plans to move its interpreter
 def test_a_tflite_interpreter_gives_the_answers_of_the_engine(
-    crops: list[BGRImage], tmp_path: Path
+    trunk: str, crops: list[BGRImage], tmp_path: Path
 ) -> None:
     tf = pytest.importorskip("tensorflow")
-    analyzer = random_analyzer(MOOD)
+    analyzer = random_analyzer(MOOD, trunk)
     path = export(analyzer, tmp_path / "mood.tflite", format="tflite")
     given = resize_crops(crops, analyzer.crop).crops.astype(np.float32)
     interpreter = tf.lite.Interpreter(model_path=str(path))
