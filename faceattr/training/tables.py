@@ -54,6 +54,7 @@ def _contest(full: Full, header: list[str]) -> Table:
         row.append("" if report.within_std is None else f"{report.within_std:.1%}")
         head, count = f"{full.head:.3g}", report.rows
     kept = "all layers are kept" if full.kept else "the head alone is kept"
-    title = f"all layers, {full.epochs} epochs, on {count} pictures apart: {kept}"
+    length = "1 epoch" if full.epochs == 1 else f"{full.epochs} epochs"
+    title = f"all layers, {length}, on {count} pictures apart: {kept}"
     rows = [[f"all layers from {full.trunk}", *row], ["head alone", head, "", ""]]
     return Table(title, header, rows)

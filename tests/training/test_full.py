@@ -126,7 +126,7 @@ def test_all_layers_are_kept_if_they_are_better(
     assert path.stat().st_size < 5_000_000
     check_analyzer(faceattr.create_analyzer(str(path)))
     titles = [table.title for table in tables_of(training)]
-    assert "all layers, 1 epochs, on 8 pictures apart: all layers are kept" in titles
+    assert "all layers, 1 epoch, on 8 pictures apart: all layers are kept" in titles
     assert trained_analyzer(path).__doc__.startswith(  # type: ignore[union-attr]
         "mask (bare, masked), all layers trained, starting from emotion"
     )
