@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 from faceattr.alignment import CropSpec, crop_batch, resize_crops
 from faceattr.analyzers import analyzers as registered_analyzers
 from faceattr.analyzers.base import Analyzer
-from faceattr.analyzers.declaration import check_declaration, columns_of, outputs_of
-from faceattr.analyzers.loaded import LoadedAnalyzer
+from faceattr.analyzers.declaration import (
+    check_declaration,
+    columns_of,
+    forms_of,
+    outputs_of,
+)
+from faceattr.analyzers.loaded import LoadedAnalyzer, batch_for
 from faceattr.arguments import explained
 from faceattr.detectors import detectors as registered_detectors
 from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
@@ -171,7 +176,7 @@ class Pipeline:
         """
         crops = [self._read_image(image) for image in images]
         readings = self._read(
-            self._load().analyzers, len(crops), lambda spec: resize_crops(crops, spec)
+            self._load().analyzers, len(crops), lambda spec, rows: resize_crops(crops[rows], spec)
         )
         return self.identify([reading.attributes for reading in readings])
 
@@ -184,13 +189,15 @@ class Pipeline:
                 the analyzers accept that, as the built-in ones do.
         """
         num_faces = len(next(iter(crops.values()), ()))
-        readings = self._read(self._load().analyzers, num_faces, crops.__getitem__)
+        readings = self._read(
+            self._load().analyzers, num_faces, lambda spec, rows: crops[spec][rows]
+        )
         return self.identify([reading.attributes for reading in readings])
 
     @property
     def crop_specs(self) -> list[CropSpec]:
         """The forms of crops that the analyzers take, each once."""
-        return list(dict.fromkeys(analyzer.crop for analyzer in self._analyzers))
+        return forms_of(*self._analyzers)
 
     @property
     def declared(self) -> dict[str, Output]:
@@ -396,7 +403,15 @@ class Pipeline:
         asked = [
             one for one in loaded.analyzers if attributes is None or one.attribute in attributes
         ]
-        read = self._read(asked, sum(map(len, found)), lambda spec: crop_batch(images, found, spec))
+        pairs = [
+            (image, face) for image, there in zip(images, found, strict=True) for face in there
+        ]
+
+        def cut(spec: CropSpec, rows: slice) -> CropBatch:
+            chosen = pairs[rows]
+            return crop_batch([image for image, _ in chosen], [[face] for _, face in chosen], spec)
+
+        read = self._read(asked, len(pairs), cut)
         if identify:
             named = self.identify([reading.attributes for reading in read])
             read = [one._replace(attributes=own) for one, own in zip(read, named, strict=True)]
@@ -410,35 +425,30 @@ class Pipeline:
         self,
         analyzers: Sequence[LoadedAnalyzer],
         num_faces: int,
-        cut: Callable[[CropSpec], CropBatch],
+        cut: Callable[[CropSpec, slice], CropBatch],
     ) -> list[_Reading]:
         """Return what the analyzers read off each face, in the order of the analyzers.
 
         Args:
             analyzers: Those to run.
             num_faces: Number of faces.
-            cut: Returns the crops of all faces in one form.
+            cut: Returns the crops of some of the faces in one form.
         """
+        specs = forms_of(*analyzers)
         readings = [_Reading({}, {}) for _ in range(num_faces)]
-        for spec in dict.fromkeys(one.crop for one in analyzers) if num_faces else ():
-            crops = cut(spec)
-            readers = [one for one in analyzers if one.crop == spec]
-            size = max(CROP_PIXELS // math.prod(spec.size), 1)
-            for start in range(0, num_faces, size):
-                batch = crops[start : start + size]
-                rows = readings[start : start + size]
-                for reader in readers:
-                    for row, attribute in zip(rows, reader.read(batch), strict=True):
-                        row.attributes[reader.attribute] = attribute
-                if self.options.features:
-                    for name, features in batch.known_features.items():
-                        for row, own in zip(rows, features, strict=True):
-                            row.features[name] = own
-        order = [one.attribute for one in analyzers]
-        return [
-            reading._replace(attributes={name: reading.attributes[name] for name in order})
-            for reading in readings
-        ]
+        size = _batch_size(specs)
+        for start in range(0, num_faces, size):
+            rows = slice(start, start + size)
+            batches = {spec: cut(spec, rows) for spec in specs}
+            for analyzer in analyzers:
+                attributes = analyzer.read(batch_for(analyzer, batches))
+                for reading, attribute in zip(readings[rows], attributes, strict=True):
+                    reading.attributes[analyzer.attribute] = attribute
+            for batch in batches.values() if self.options.features else ():
+                for name, features in batch.known_features.items():
+                    for reading, own in zip(readings[rows], features, strict=True):
+                        reading.features[name] = own
+        return readings
 
     def _to_face(self, detection: Detection, reading: _Reading) -> Face:
         return Face(
@@ -497,6 +507,12 @@ class _Reading(NamedTuple):
 
     attributes: dict[str, Attribute]
     features: dict[str, Features]
+
+
+def _batch_size(specs: Sequence[CropSpec]) -> int:
+    """Return how many faces are read at once: `CROP_PIXELS` in the mean of their forms."""
+    num_pixels = sum(math.prod(spec.size) for spec in specs)
+    return max(CROP_PIXELS * len(specs) // max(num_pixels, 1), 1)
 
 
 def uncertain_of(attributes: Mapping[str, Attribute], min_confidence: float) -> frozenset[str]:

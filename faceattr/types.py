@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -23,6 +23,9 @@ from faceattr.errors import (
 )
 from faceattr.images import ChannelOrder, ImageSource, load_image
 from faceattr.notebook import NUM_BARS, Line, to_table
+
+if TYPE_CHECKING:
+    from faceattr.alignment import CropSpec
 
 BGRImage: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) image in BGR order."""
@@ -208,13 +211,36 @@ class CropBatch:
     crops: Crops
     geometry: Sequence[CropGeometry]
     _features: dict[Trunk, Features] = field(default_factory=dict, repr=False)
+    _forms: Mapping[CropSpec, CropBatch] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.crops)
 
     def __getitem__(self, rows: slice) -> CropBatch:
         """Return some of the faces, nothing computed from them yet."""
-        return CropBatch(self.crops[rows], self.geometry[rows])
+        forms = {spec: batch[rows] for spec, batch in self._forms.items()}
+        return CropBatch(self.crops[rows], self.geometry[rows], _forms=forms)
+
+    def in_form(self, spec: CropSpec) -> CropBatch:
+        """Return the same faces in another form; what is computed from them is kept there too.
+
+        Args:
+            spec: One of the forms that the analyzer declares: `Analyzer.crop` or one of
+                `Analyzer.more_crops`.
+
+        Raises:
+            PluginError: The analyzer does not declare it.
+        """
+        if spec not in self._forms:
+            raise PluginError(
+                f"an analyzer asks for its faces in the form {spec}, which it does not declare; "
+                "list it in `more_crops`"
+            )
+        return self._forms[spec]
+
+    def with_forms(self, forms: Mapping[CropSpec, CropBatch]) -> CropBatch:
+        """Return the batch, from which `in_form` reaches the same faces in these forms."""
+        return replace(self, _forms=forms)
 
     def features(self, trunk: Trunk) -> Features:
         """Return (N, …) features of the crops; a trunk runs once, however many heads ask.

@@ -15,7 +15,7 @@ from conftest import Brightness, EveryCorner, Light
 import faceattr
 from faceattr import errors
 from faceattr import pipeline as module
-from faceattr.alignment import CropSpec
+from faceattr.alignment import CropSpec, resize_crops
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer, Reader
 from faceattr.detectors import detectors
@@ -315,6 +315,34 @@ def test_an_analyzer_can_know_how_each_face_lies_in_its_crop() -> None:
     noses = [face.attributes["nose"] for face in faces]
     assert [nose.value for nose in noses if isinstance(nose, Estimate)] == pytest.approx([6, 7, 8])
     assert [brightness_of(face) for face in faces] == [9, 9, 9]
+
+
+class Sides(Analyzer):
+    """The sides of both crops of a face, and the number of faces that it is read with."""
+
+    attribute = "sides"
+    output = Unit("px")
+    crop = CropSpec(size=(8, 8), mode="box")
+    more_crops = (CropSpec(size=(448, 448), mode="box"),)
+
+    def read(self, batch: CropBatch) -> list[Estimate]:
+        (other,) = map(batch.in_form, self.more_crops)
+        sides = batch.crops.shape[1] + other.crops.shape[1]
+        assert len(batch) == len(other)
+        levels = zip(batch.crops, other.crops, strict=True)
+        assert all(own.mean() == further.mean() for own, further in levels)
+        return [self.output.estimate(sides)] * len(batch)
+
+
+def test_an_analyzer_gets_the_same_faces_in_several_forms() -> None:
+    pipeline = Pipeline([Brightness(), Sides()], detector=EveryCorner(3))
+    images = [gray(level) for level in (0, 90, 180)]
+    for faces in pipeline.analyze_many(images):
+        assert [face.estimate("sides").value for face in faces] == [456] * 3
+    assert [read["sides"] for read in pipeline.analyze_crops(images)] == [Estimate(456, "px")] * 3
+    assert pipeline.crop_specs == [Brightness.crop, Sides.crop, *Sides.more_crops]
+    crops = {spec: resize_crops(images, spec) for spec in pipeline.crop_specs}
+    assert [list(read) for read in pipeline.read_crops(crops)] == [["brightness", "sides"]] * 3
 
 
 def test_of_crops_only_the_scale_is_known() -> None:

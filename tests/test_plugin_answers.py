@@ -234,6 +234,8 @@ def test_a_class_instead_of_an_object_is_refused() -> None:
         ({"attribute": ["a"]}, r"declares the attribute \['a'\]; it must be a name"),
         ({"attribute": "a=b"}, "declares the attribute 'a=b'; it must be a name"),
         ({"crop": (8, 8)}, r"declares the crop \(8, 8\); it must be a CropSpec"),
+        ({"more_crops": CropSpec((8, 8))}, "declares more_crops = CropSpec.*; it must be a list"),
+        ({"more_crops": [(8, 8)]}, r"declares more_crops = \[\(8, 8\)\]; it must be a list"),
         ({"output": "years"}, "declares the output 'years'; it must be Labels, a Unit or a Vector"),
         ({"output": Labels}, "declares the output <class .*; it must be Labels, a Unit or"),
         ({"refresh": "5"}, "declares a refresh of '5'; it must be seconds"),

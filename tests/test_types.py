@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceattr.errors import FaceattrError, ImageError, OptionError, UnknownNameError
+from faceattr.alignment import CropSpec
+from faceattr.errors import FaceattrError, ImageError, OptionError, PluginError, UnknownNameError
 from faceattr.types import (
     Attribute,
     BBox,
@@ -93,6 +94,21 @@ def test_a_trunk_runs_once_for_all_its_heads() -> None:
     assert batch.known_features["a"].shape == (4, 3)
     assert len(batch[1:3]) == 2
     assert batch[1:3].known_features == {}
+
+
+def test_the_same_faces_are_within_reach_in_the_forms_that_are_declared() -> None:
+    small, large = CropSpec((2, 2), color="gray"), CropSpec((4, 4), color="gray")
+    forms = {
+        spec: CropBatch(np.ones((3, *spec.size, 1), np.uint8), [CropGeometry()] * 3)
+        for spec in (small, large)
+    }
+    batch = forms[small].with_forms(forms)
+    trunk = Trunk("sum", lambda crops: crops.sum(axis=(1, 2)).astype(np.float32))
+    assert batch.in_form(large).features(trunk).ravel().tolist() == [16, 16, 16]
+    assert batch.in_form(small).features(trunk) is batch.features(trunk)
+    assert batch[1:].in_form(large).crops.shape == (2, 4, 4, 1)
+    with pytest.raises(PluginError, match="does not declare; list it in `more_crops`"):
+        batch.in_form(CropSpec((8, 8)))
 
 
 def test_descriptors_compare_by_their_numbers() -> None:

@@ -30,6 +30,7 @@ class Analyzer(ABC):  # a subclass defines one of three methods
         attribute: Name under which results are given; several analyzers may share it.
         output: What it gives for each face: `Labels`, a `Unit` or a `Vector`.
         crop: Form of the crops that it takes.
+        more_crops: Other forms in which it needs the same faces, for `CropBatch.in_form`.
         refresh: Seconds between runs on the same face of a stream; 0 to run on every frame.
         weights: File to download; None if there is none.
         license: License of weights that come with a package, as in `Weights`; empty if there are
@@ -44,6 +45,7 @@ class Analyzer(ABC):  # a subclass defines one of three methods
     attribute: ClassVar[str]
     output: Output
     crop: CropSpec
+    more_crops: Sequence[CropSpec] = ()
     refresh: ClassVar[float] = 0.0
     weights: ClassVar[Weights | None] = None
     license: ClassVar[str] = ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
@@ -51,6 +52,11 @@ def check_declaration(analyzer: object, name: str) -> None:
     crop: object = analyzer.crop
     if not isinstance(crop, CropSpec):
         raise PluginError(f"{name} declares the crop {crop!r}; it must be a CropSpec")
+    more: object = analyzer.more_crops
+    if not isinstance(more, list | tuple) or not all(isinstance(one, CropSpec) for one in more):
+        raise PluginError(
+            f"{name} declares more_crops = {more!r:.100}; it must be a list of CropSpecs"
+        )
     output: object = analyzer.output
     if not isinstance(output, Labels | Unit | Vector):
         raise PluginError(
@@ -61,6 +67,23 @@ def check_declaration(analyzer: object, name: str) -> None:
         raise PluginError(
             f"{name} declares a refresh of {refresh!r}; it must be seconds, 0 for every frame"
         )
+
+
+class TakesCrops(Protocol):
+    """What declares the forms of the crops that it takes."""
+
+    @property
+    def crop(self) -> CropSpec:
+        """As in `Analyzer`."""
+
+    @property
+    def more_crops(self) -> Sequence[CropSpec]:
+        """As in `Analyzer`."""
+
+
+def forms_of(*analyzers: TakesCrops) -> list[CropSpec]:
+    """Return the forms of crops that analyzers take, each once."""
+    return list(dict.fromkeys(form for one in analyzers for form in (one.crop, *one.more_crops)))
 
 
 def outputs_of(analyzers: Iterable[Analyzer], groups: Groups) -> dict[str, Output]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from faceattr.alignment import CropSpec
 from faceattr.analyzers.base import Analyzer
+from faceattr.analyzers.declaration import TakesCrops, forms_of
 from faceattr.engines.base import Engine
 from faceattr.errors import PluginError, blaming
 from faceattr.labels import Groups, narrow
@@ -27,6 +29,7 @@ class LoadedAnalyzer:
     def __init__(self, analyzer: Analyzer, engine: Engine, groups: Groups) -> None:
         self.attribute = analyzer.attribute
         self.crop = analyzer.crop
+        self.more_crops = analyzer.more_crops
         self._output = analyzer.output
         self._groups = groups
         self._name = type(analyzer).__name__
@@ -51,3 +54,13 @@ class LoadedAnalyzer:
             narrow(one, self._groups) if isinstance(one, Classification) else one
             for one in attributes
         ]
+
+
+def batch_for(analyzer: TakesCrops, forms: Mapping[CropSpec, CropBatch]) -> CropBatch:
+    """Return what an analyzer is given: its crops, and those of the other forms that it declares.
+
+    Args:
+        analyzer: The analyzer.
+        forms: The same faces in each of these forms, and maybe in others.
+    """
+    return forms[analyzer.crop].with_forms({spec: forms[spec] for spec in forms_of(analyzer)})

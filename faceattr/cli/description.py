@@ -12,8 +12,8 @@ import numpy as np
 from faceattr.alignment import CropSpec
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.base import Analyzer
-from faceattr.analyzers.declaration import check_declaration
-from faceattr.analyzers.loaded import LoadedAnalyzer
+from faceattr.analyzers.declaration import check_declaration, forms_of
+from faceattr.analyzers.loaded import LoadedAnalyzer, batch_for
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector, LoadedDetector, resolve_search
 from faceattr.engines import create_engine
@@ -58,7 +58,7 @@ def describe(name: str, engine: Engine | None = None) -> list[Row]:
 def _describe_analyzer(analyzer: Analyzer, name: str, engine: Engine) -> Iterator[Row]:
     yield "analyzer", _summary(analyzer)
     yield "reads", f"{analyzer.attribute}: {analyzer.output}"
-    yield "from crops of", _describe_crop(analyzer.crop)
+    yield "from crops of", "; and ".join(map(_describe_crop, forms_of(analyzer)))
     yield from _describe_weights(analyzer)
     yield from _describe_source(analyzers, name)
     refresh = analyzer.refresh
@@ -126,16 +126,19 @@ def _time_analyzer(analyzer: Analyzer, engine: Engine) -> str:
     start = time.perf_counter()
     loaded = LoadedAnalyzer(analyzer, engine, {})
     ready = time.perf_counter() - start
-    spec = analyzer.crop
-    rng = np.random.default_rng(0)
-    crops = rng.integers(0, 256, (NUM_FACES, *spec.size, spec.channels), np.uint8)
-    geometry = [CropGeometry()] * NUM_FACES
-    alone = _seconds(lambda: loaded.read(CropBatch(crops[:1], geometry[:1])))
-    together = _seconds(lambda: loaded.read(CropBatch(crops, geometry))) / NUM_FACES
+    batch = batch_for(analyzer, {spec: _noise(spec) for spec in forms_of(analyzer)})
+    alone = _seconds(lambda: loaded.read(batch[:1]))
+    together = _seconds(lambda: loaded.read(batch[:])) / NUM_FACES  # with nothing computed yet
     return (
         f"{_in_ms(alone)} for one face, {_in_ms(together)} each for {NUM_FACES} together; "
         f"ready in {ready:.2f} s"
     )
+
+
+def _noise(spec: CropSpec) -> CropBatch:
+    shape = NUM_FACES, *spec.size, spec.channels
+    crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return CropBatch(crops, [CropGeometry()] * NUM_FACES)
 
 
 def _time_detector(detector: Detector, engine: Engine) -> str:

@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from faceattr.alignment import MEAN_FACE
+from faceattr.alignment import MEAN_FACE, CropSpec, resize_crops
 from faceattr.analyzers.base import Analyzer
-from faceattr.analyzers.declaration import check_declaration, columns_of
-from faceattr.analyzers.loaded import LoadedAnalyzer
+from faceattr.analyzers.declaration import check_declaration, columns_of, forms_of
+from faceattr.analyzers.loaded import LoadedAnalyzer, batch_for
 from faceattr.errors import OptionError
 from faceattr.testing.subject import (
     LONGEST_LOAD,
@@ -28,6 +28,7 @@ from faceattr.testing.subject import (
 )
 from faceattr.types import (
     Attribute,
+    BGRImage,
     Classification,
     CropBatch,
     CropGeometry,
@@ -50,7 +51,8 @@ def check_analyzer(
 
     Args:
         analyzer: The analyzer.
-        crops: (N, H, W, C) uint8 crops of real faces; None for noise, which tells less.
+        crops: (N, H, W, C) uint8 crops of real faces in the form of `Analyzer.crop`, from which
+            those of other forms are made; None for noise, which tells less.
         longest_load: Seconds that `load` may take, without downloads.
 
     Raises:
@@ -86,10 +88,20 @@ class AnalyzerSubject(Subject[Analyzer]):
         levels = np.linspace(15, 255, BATCH_SIZE).reshape(-1, 1, 1, 1)
         return (noise * levels).astype(np.uint8)
 
-    def batch(self, crops: Crops) -> CropBatch:
-        """Return a copy of crops as a batch, the landmarks where an upright face has them."""
-        landmarks = (MEAN_FACE * self.plugin.crop.size[::-1]).astype(np.float32)
-        return CropBatch(crops.copy(), [CropGeometry(landmarks)] * len(crops))
+    def batch(self, crops: Crops, *, has_landmarks: bool = True) -> CropBatch:
+        """Return a copy of crops as a batch, the landmarks where an upright face has them.
+
+        Crops of the other forms that the analyzer declares are made from these.
+        """
+
+        def in_form(spec: CropSpec) -> CropBatch:
+            landmarks = (MEAN_FACE * spec.size[::-1]).astype(np.float32) if has_landmarks else None
+            geometry = [CropGeometry(landmarks)] * len(crops)
+            own = crops.copy() if spec == self.plugin.crop else resize_crops(images, spec).crops
+            return CropBatch(own, geometry)
+
+        images = _to_bgr(crops, self.plugin.crop)
+        return batch_for(self.plugin, {spec: in_form(spec) for spec in forms_of(self.plugin)})
 
     def load(self) -> LoadedAnalyzer:
         """Load the analyzer once more, as a pipeline does."""
@@ -109,8 +121,14 @@ class AnalyzerSubject(Subject[Analyzer]):
         return self.loaded.read(self.batch(crops))
 
 
+def _to_bgr(crops: Crops, spec: CropSpec) -> list[BGRImage]:
+    if spec.color == "gray":
+        return list(np.repeat(crops, 3, axis=-1))
+    return list(crops if spec.color == "bgr" else crops[..., ::-1])
+
+
 def declares_what_it_reads(subject: AnalyzerSubject) -> None:
-    """Check attribute, crop, output and refresh, and that tables have columns for the output."""
+    """Check attribute, crops, output and refresh, and that tables have columns for the output."""
     analyzer = subject.plugin
     check_declaration(analyzer, type(analyzer).__name__)
     try:
@@ -152,7 +170,7 @@ def _check_attribute(subject: AnalyzerSubject, attribute: Attribute) -> None:
 
 def reads_faces_without_landmarks(subject: AnalyzerSubject) -> None:
     """Check that a face is read whose landmarks are not known."""
-    batch = CropBatch(subject.crops[:1].copy(), [CropGeometry()])
+    batch = subject.batch(subject.crops[:1], has_landmarks=False)
     with subject.blaming("failed on a face without landmarks"):
         (attribute,) = subject.plugin.load(new_engine())(batch)
     _check_attribute(subject, attribute)
@@ -180,9 +198,11 @@ def serves_several_pipelines(subject: AnalyzerSubject) -> None:
 
 def leaves_crops_unchanged(subject: AnalyzerSubject) -> None:
     """Check that the analyzer does not write to the crops, which others read too."""
-    batch = subject.batch(subject.crops)
+    batch, intact = (subject.batch(subject.crops) for _ in range(2))
     subject.loaded.read(batch)
-    subject.require(np.array_equal(batch.crops, subject.crops), "changed its crops")
+    for spec in forms_of(subject.plugin):
+        same = np.array_equal(batch.in_form(spec).crops, intact.in_form(spec).crops)
+        subject.require(same, "changed its crops")
 
 
 def is_deterministic(subject: AnalyzerSubject) -> None:
