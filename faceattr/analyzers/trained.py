@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from faceattr.analyzers.base import HeadAnalyzer
+from faceattr.analyzers.base import Analyzer, Reader
 from faceattr.analyzers.trunks import TRUNKS
 from faceattr.engines.base import Engine
 from faceattr.errors import WeightsError
@@ -21,13 +21,13 @@ from faceattr.networks.formats.trained import TrainedHead
 from faceattr.networks.graph import Array, Network
 from faceattr.networks.heads import SoftmaxHead
 from faceattr.registry import API_VERSION
-from faceattr.types import Attribute, Features, Trunk
+from faceattr.types import Attribute, CropBatch, Features, Trunk
 
 LOG_STD_LIMITS = (-20.0, 20.0)  # of a standard deviation's logarithm, so that none overflows
 
 
-class TrainedAnalyzer(HeadAnalyzer):
-    """Reads one attribute by a trained head on a built-in trunk.
+class TrainedAnalyzer(Analyzer):
+    """Reads one attribute by a trained head on the features of one or several built-in trunks.
 
     `trained_analyzer` makes a subclass for each head.
 
@@ -38,14 +38,23 @@ class TrainedAnalyzer(HeadAnalyzer):
     api_version = API_VERSION
     head: ClassVar[TrainedHead]
 
-    def load_trunk(self, engine: Engine) -> Trunk:
+    def load(self, engine: Engine) -> Reader:
         """See the base class."""
-        if self.head.layers is None:
-            return TRUNKS[self.head.trunk].load(engine)
-        return Trunk(f"{self.head.attribute}_features", engine.compile(trunk_of(self.head)))
+        trunks, answer = self._load_trunks(engine), self._load_head()
 
-    def load_head(self, engine: Engine) -> Callable[[Features], Sequence[Attribute]]:
-        """See the base class."""
+        def read(batch: CropBatch) -> Sequence[Attribute]:
+            batches = [batch, *map(batch.in_form, self.more_crops)]
+            pairs = zip(batches, trunks, strict=True)
+            return answer(np.concatenate([own.features(trunk) for own, trunk in pairs], axis=1))
+
+        return read
+
+    def _load_trunks(self, engine: Engine) -> list[Trunk]:
+        if self.head.layers is None:
+            return [part.load(engine) for part in TRUNKS[self.head.trunk].parts]
+        return [Trunk(f"{self.head.attribute}_features", engine.compile(trunk_of(self.head)))]
+
+    def _load_head(self) -> Callable[[Features], Sequence[Attribute]]:
         kernel, bias, output = self.head.kernel, self.head.bias, self.head.output
         if isinstance(output, Labels):
             scores = SoftmaxHead(kernel, bias)
@@ -89,12 +98,15 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
             f"{name} takes {len(head.kernel)} features, but the trunk {trunk.name!r} gives "
             f"{trunk.num_features}; train it again"
         )
-    if head.layers is not None and _shapes(head.layers) != _shapes(trunk.layers):
+    own = None if head.layers is None else [_shapes(head.layers)]
+    if own is not None and own != [_shapes(part.layers) for part in trunk.parts]:
         raise WeightsError(f"{name} has other layers than the trunk {trunk.name!r}; train it again")
+    crop, *more_crops = (part.crop for part in trunk.parts)
     declared: dict[str, Any] = {
         "attribute": head.attribute,
         "output": head.output,
-        "crop": trunk.crop,
+        "crop": crop,
+        "more_crops": more_crops,
         "refresh": trunk.refresh,
         "license": trunk.license,
         "head": head,
@@ -106,8 +118,9 @@ def trained_analyzer(file: str | Path | TrainedHead, *, name: str = "") -> type[
 
 
 def trunk_of(head: TrainedHead) -> Network:
-    """Return the network below the head: the built-in trunk, or that with weights of its own."""
-    trunk = TRUNKS[head.trunk].network
+    """Return the network below a head on one: the built-in trunk, or one with its own weights."""
+    (part,) = TRUNKS[head.trunk].parts
+    trunk = part.network
     if head.layers is None:
         return trunk
     digest = hashlib.sha256(trained.save_layers(head.layers)).hexdigest()
@@ -127,8 +140,10 @@ def _restore(content: bytes, name: str) -> TrainedAnalyzer:
 def _describe(head: TrainedHead) -> str:
     """Return one line on a head; notes are only quoted if they have the form that we write."""
     what = f"{head.attribute} ({head.output})"
-    how = "trained on the trunk" if head.layers is None else "all layers trained, starting from"
-    made = f"{how} {head.trunk} by {_origin(head)}"
+    parts = TRUNKS[head.trunk].parts
+    on = "trained on the trunk" if len(parts) == 1 else "trained on the trunks"
+    how = on if head.layers is None else "all layers trained, starting from"
+    made = f"{how} {' and '.join(part.name for part in parts)} by {_origin(head)}"
     pictures, quality = head.notes.get("pictures"), head.notes.get("quality")
     if isinstance(pictures, int):
         made += f" from {pictures} pictures"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from faceattr.alignment import CropSpec
 from faceattr.analyzers.age_gender import CROP as AGE_GENDER_CROP
@@ -18,7 +19,7 @@ from faceattr.networks import graph
 from faceattr.networks.graph import Array, Network
 from faceattr.networks.shapes import output_shapes
 from faceattr.types import Trunk
-from faceattr.weights import require_open
+from faceattr.weights import is_open, require_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,19 @@ class BuiltinTrunk:
     private: bool = False
 
     @property
+    def parts(self) -> tuple[BuiltinTrunk, ...]:
+        """The networks whose features it gives: itself."""
+        return (self,)
+
+    @property
     def identity(self) -> str:
         """`Network.identity` of the trunk."""
-        return _described(self.name)[0]
+        return _described(self)[0]
 
     @property
     def num_features(self) -> int:
         """Number of features of a face."""
-        return _described(self.name)[1]
+        return _described(self)[1]
 
     @property
     def network(self) -> Network:
@@ -70,25 +76,67 @@ class BuiltinTrunk:
         Raises:
             LicenseError: ``FACEATTR_LICENSES=open`` is set, and its weights are not open.
         """
-        require_open(self, self.name, ((trunk.name, trunk) for trunk in TRUNKS.values()))
+        require_open(self, self.name, TRUNKS.items())
         name = f"{self.name}_features" if self.private else self.name
         return Trunk(name, engine.compile(self.network))
 
 
-TRUNKS = {
-    trunk.name: trunk
-    for trunk in (
-        BuiltinTrunk("emotion", EmotionAnalyzer.crop, EmotionAnalyzer.license),
-        BuiltinTrunk("age_gender", AGE_GENDER_CROP, AGE_GENDER_LICENSE, refresh=1.0),
-        BuiltinTrunk("identity", IDENTITY_CROP, IDENTITY_LICENSE, refresh=1.0, private=True),
-    )
-}
-"""The trunks by their names; the private ones come last."""
+@dataclass(frozen=True, slots=True)
+class JoinedTrunk:
+    """Several built-in trunks whose features stand side by side; each takes its own crops.
+
+    Attributes:
+        name: Name of them together.
+        parts: The trunks, in the order of their features.
+    """
+
+    name: str
+    parts: tuple[BuiltinTrunk, ...]
+
+    @property
+    def license(self) -> str:
+        """The licenses of their weights; if one of them is not open, such a one comes first."""
+        return "; ".join(sorted((part.license for part in self.parts), key=is_open))
+
+    @property
+    def refresh(self) -> float:
+        """Seconds between runs on the same face of a stream, as of the slowest."""
+        return max(part.refresh for part in self.parts)
+
+    @property
+    def private(self) -> bool:
+        """Whether people can be found again by the features."""
+        return any(part.private for part in self.parts)
+
+    @property
+    def identity(self) -> str:
+        """The identities of all."""
+        return "+".join(part.identity for part in self.parts)
+
+    @property
+    def num_features(self) -> int:
+        """Number of features of a face."""
+        return sum(part.num_features for part in self.parts)
+
+
+AnyTrunk: TypeAlias = BuiltinTrunk | JoinedTrunk
+"""What a trained head can stand on."""
+
+EMOTION = BuiltinTrunk("emotion", EmotionAnalyzer.crop, EmotionAnalyzer.license)
+AGE_GENDER = BuiltinTrunk("age_gender", AGE_GENDER_CROP, AGE_GENDER_LICENSE, refresh=1.0)
+IDENTITY = BuiltinTrunk("identity", IDENTITY_CROP, IDENTITY_LICENSE, refresh=1.0, private=True)
+BOTH = JoinedTrunk("both", (EMOTION, AGE_GENDER))
+
+SINGLE_TRUNKS = (EMOTION, AGE_GENDER, IDENTITY)
+"""Trunks of one network each; the private ones come last."""
+
+TRUNKS: dict[str, AnyTrunk] = {trunk.name: trunk for trunk in (*SINGLE_TRUNKS, BOTH)}
+"""All trunks by their names."""
 
 
 @lru_cache
-def _described(name: str) -> tuple[str, int]:
-    network = TRUNKS[name].network
+def _described(trunk: BuiltinTrunk) -> tuple[str, int]:
+    network = trunk.network
     identity = network.identity
     assert identity is not None  # built-in networks have a digest
     (num_features,) = output_shapes(network.layers)[FEATURES]

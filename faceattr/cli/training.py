@@ -75,8 +75,9 @@ def train_analyzer(
         str,
         typer.Option(
             metavar="NAME",
-            help="Network whose features are used: emotion, age_gender, auto for the better of "
-            "them; or identity, whose features are not remembered.",
+            help="Network whose features are used: emotion, age_gender, or both; auto for the "
+            "best of them, both only if clearly better; or identity, whose features are not "
+            "remembered.",
         ),
     ] = "auto",
     full: Annotated[

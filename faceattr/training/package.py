@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faceattr.analyzers import analyzers
+from faceattr.analyzers.trunks import TRUNKS
 from faceattr.errors import OptionError
 from faceattr.networks.formats import trained
 from faceattr.outputs import AnyPath, OutputFile, Outputs, sink_errors
@@ -163,9 +164,11 @@ class Package:
 
 def _figures(training: Training) -> dict[str, str]:
     head, count = training.head, sum(training.counts.values())
+    names = [f"`{part.name}`" for part in TRUNKS[head.trunk].parts]
+    networks = f"network{'s' if len(names) > 1 else ''} {' and '.join(names)}"
     return {
         "output": str(head.output),
-        "model": f"a linear head on the features of faceattr's network `{head.trunk}`"
+        "model": f"a linear head on the features of faceattr's {networks}"
         if head.layers is None
         else f"a network, all of whose layers were trained from faceattr's `{head.trunk}`",
         "pictures": f"{count} pictures of {training.data}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceattr.analyzers.trunks import TRUNKS, BuiltinTrunk
+from faceattr.analyzers.trunks import SINGLE_TRUNKS, AnyTrunk
 from faceattr.forms import Labels, Unit
 from faceattr.training import fitting
 from faceattr.training.fitting import Floats, Head, Samples, Validated, validate
@@ -29,13 +29,13 @@ class Choice(NamedTuple):
         losses: Loss with each trunk.
     """
 
-    trunk: BuiltinTrunk
+    trunk: AnyTrunk
     mirrored: bool
     validated: Validated
     figures: dict[str, float]
     losses: dict[str, float]
 
-    def rank(self, trunk: BuiltinTrunk) -> float:
+    def rank(self, trunk: AnyTrunk) -> float:
         """Return what is the smaller, the better a trunk is."""
         return self.losses[trunk.name]
 
@@ -48,7 +48,7 @@ class Problem:
         output: Labels or unit.
         targets: (N,) class indices or values.
         folds: (N,) folds.
-        features: (N, 2, D) of all trunks side by side, of crops and of their mirror images.
+        features: (N, 2, D) of single trunks side by side, of crops and of their mirror images.
     """
 
     output: Labels | Unit
@@ -61,11 +61,11 @@ class Problem:
         """Least and greatest estimate; None for labels."""
         return bounds_of(self.targets) if isinstance(self.output, Unit) else None
 
-    def choose(self, trunks: Sequence[BuiltinTrunk], mirror: bool | None) -> Choice:
+    def choose(self, trunks: Sequence[AnyTrunk], mirror: bool | None) -> Choice:
         """Return what is best in cross-validation: a trunk, and then whether to mirror."""
         first = bool(mirror)
         tried = {trunk: self._validate(trunk, first) for trunk in trunks}
-        trunk = min(tried, key=lambda one: tried[one].loss)
+        trunk = self.choose_trunk(tried)
         validated, mirrored = tried[trunk], first
         if mirror is None:
             other = self._validate(trunk, True)
@@ -75,6 +75,19 @@ class Problem:
         figures[trunk.name] = self.figure(validated.answers)
         losses = {one.name: found.loss for one, found in tried.items()}
         return Choice(trunk, mirrored, validated, figures, losses)
+
+    def choose_trunk(self, tried: Mapping[AnyTrunk, Validated]) -> AnyTrunk:
+        """Return the trunk with the least loss; one of several networks only if it is worth it.
+
+        Each network is a pass over every face. So joined trunks are compared with the best one of
+        a single network: the figure must be better by more than its standard error.
+        """
+        best, *others = sorted(tried, key=lambda trunk: (len(trunk.parts), tried[trunk].loss))
+        errors = self._errors(tried[best].answers)
+        enough = errors.mean() - errors.std() / np.sqrt(len(errors))
+        joined = (other for other in others if len(other.parts) > len(best.parts))
+        better = (one for one in joined if self._errors(tried[one].answers).mean() < enough)
+        return next(better, best)
 
     def finish(self, choice: Choice) -> tuple[Head, Floats]:
         """Return the head fitted to all pictures, and its answers in cross-validation.
@@ -109,7 +122,7 @@ class Problem:
         shift = float(np.quantile(np.log(np.maximum(errors, floor)) - log_std, WITHIN_STD))
         return Head(head.kernel, head.bias + shift), log_std + shift
 
-    def _validate(self, trunk: BuiltinTrunk, mirrored: bool) -> Validated:
+    def _validate(self, trunk: AnyTrunk, mirrored: bool) -> Validated:
         return validate(self.samples(trunk, mirrored), self.targets, self.fit, self.loss)
 
     @property
@@ -124,7 +137,7 @@ class Problem:
         """What heads make small."""
         return fitting.class_loss if isinstance(self.output, Labels) else fitting.value_loss
 
-    def samples(self, trunk: BuiltinTrunk, mirrored: bool) -> Samples:
+    def samples(self, trunk: AnyTrunk, mirrored: bool) -> Samples:
         """Return the features of a trunk."""
         own = features_of(trunk, self.features)
         return Samples(own.mean(axis=1) if mirrored else own[:, 0], own[:, 0], self.folds)
@@ -133,7 +146,13 @@ class Problem:
         """Return the accuracy, or the mean absolute error."""
         if isinstance(self.output, Labels):
             return float((answers.argmax(axis=1) == self.targets).mean())
-        return float(np.abs(answers[:, 0].clip(*bounds_of(self.targets)) - self.targets).mean())
+        return float(self._errors(answers).mean())
+
+    def _errors(self, answers: Floats) -> Floats:
+        """Return (N,) 1 where a label is wrong and 0 where it is right, or absolute errors."""
+        if isinstance(self.output, Labels):
+            return (answers.argmax(axis=1) != self.targets).astype(np.float64)
+        return np.abs(answers[:, 0].clip(*bounds_of(self.targets)) - self.targets)
 
 
 def bounds_of(values: Floats) -> tuple[float, float]:
@@ -148,8 +167,8 @@ def bounds_of(values: Floats) -> tuple[float, float]:
     return low, high
 
 
-def features_of(trunk: BuiltinTrunk, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return those of (…, D) features of the gathered trunks that are one trunk's."""
-    names = list(TRUNKS)
-    start = sum(TRUNKS[name].num_features for name in names[: names.index(trunk.name)])
-    return features[..., start : start + trunk.num_features]
+def features_of(trunk: AnyTrunk, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return those of (…, D) features of single trunks side by side that are one trunk's."""
+    before = SINGLE_TRUNKS[: SINGLE_TRUNKS.index(trunk.parts[0])]
+    start = sum(one.num_features for one in before)
+    return features[..., start : start + trunk.num_features]  # the parts are neighbours

@@ -19,7 +19,7 @@ from faceattr.analyzers.builtin import BuiltinAnalyzer, load_builtin
 from faceattr.analyzers.declaration import columns_of
 from faceattr.analyzers.emotion import EmotionAnalyzer
 from faceattr.analyzers.trained import TrainedAnalyzer, trained_analyzer
-from faceattr.analyzers.trunks import TRUNKS, BuiltinTrunk
+from faceattr.analyzers.trunks import SINGLE_TRUNKS, TRUNKS, AnyTrunk
 from faceattr.arguments import explained
 from faceattr.errors import OptionError, UnknownNameError, describe_unknown
 from faceattr.evaluation.datasets import LabelledSet
@@ -226,7 +226,8 @@ def train_head(
         pipeline: Finds faces, and says which engine runs the trunks.
         unit: Unit of the values to learn; None to learn labels.
         trunk: Name of the trunk, or ``"auto"`` for the best in cross-validation of those whose
-            features are not private. Private features are not remembered.
+            features are not private: ``"both"``, which runs two networks, only if it is better by
+            more than a standard error. Private features are not remembered.
         group: Name of a grouping of the set, or level of the folders below the set's, 1 for the
             labels': pictures of one group are never on both sides of the cross-validation.
         priors: Shares of the labels where the analyzer will be used; None for those in ``data``.
@@ -249,7 +250,7 @@ def train_head(
         if not any(one.name in VARIETIES for one in trunks):
             raise OptionError(
                 f"all layers of the trunk {trunk!r} cannot be trained; those of "
-                f"{' and '.join(VARIETIES)} can"
+                f"{' or '.join(VARIETIES)} can: choose one of them, or auto"
             )
     if ATTRIBUTE.fullmatch(attribute) is None:
         raise OptionError(
@@ -261,7 +262,7 @@ def train_head(
     output = _to_output(wanted, unit, data.name, path)  # before the work, which may take long
     columns_of({attribute: output})  # refuses names of columns that tables have
     shares = None if priors is None else _parse_priors(priors, output)
-    gathered = [one for one in TRUNKS.values() if not one.private or one in trunks]
+    gathered = [one for one in SINGLE_TRUNKS if not one.private or one in trunks]
     remembered = None if any(one.private for one in gathered) else path
     gatherer = Gatherer(gathered, pipeline)
     looks = gatherer.gather(data, path=remembered, progress=progress)
@@ -302,7 +303,8 @@ def train_head(
     )
     training = replace(training, warnings=list(_warnings(training, sifted, groups, classes)))
     if full:
-        start = min((one for one in trunks if one.name in VARIETIES), key=choice.rank)
+        starts = (one for one in SINGLE_TRUNKS if one in trunks and one.name in VARIETIES)
+        start = min(starts, key=choice.rank)
         contest = compete(
             problem,
             choice,
@@ -362,7 +364,7 @@ class _Sifted(NamedTuple):
     crowded: int
 
 
-def _find_trunks(name: str) -> list[BuiltinTrunk]:
+def _find_trunks(name: str) -> list[AnyTrunk]:
     if name == "auto":
         return [trunk for trunk in TRUNKS.values() if not trunk.private]
     known = name.replace("-", "_")
@@ -679,12 +681,13 @@ def _notes(training: Training, choice: Choice, priors: Priors | None) -> dict[st
         del made[private]
     if priors is not None:
         made["priors"] = priors if isinstance(priors, str) else dict(priors)
-    crop = asdict(TRUNKS[training.head.trunk].crop)
+    crop, *more_crops = (asdict(part.crop) for part in TRUNKS[training.head.trunk].parts)
     return {
         "faceattr": __version__,
         "quality": quality,
         "penalty": choice.validated.penalty,
         "crop": crop,
+        **({"more_crops": more_crops} if more_crops else {}),
         **made,
     }
 

@@ -10,7 +10,8 @@ import pytest
 import faceattr
 from faceattr.analyzers import analyzers
 from faceattr.analyzers.trained import trained_analyzer
-from faceattr.analyzers.trunks import TRUNKS, BuiltinTrunk
+from faceattr.analyzers.trunks import BOTH, EMOTION, SINGLE_TRUNKS, TRUNKS, BuiltinTrunk
+from faceattr.engines import create_engine
 from faceattr.errors import UnknownNameError, WeightsError
 from faceattr.forms import Labels, Unit
 from faceattr.networks.formats import trained
@@ -66,7 +67,7 @@ def test_a_file_that_was_written_anew_is_read_anew(file: Path, astronaut: Path) 
 def test_an_analyzer_with_layers_of_its_own_keeps_the_rules(astronaut: Path) -> None:
     own = {
         name: [array * np.float32(0.5) for array in arrays]
-        for name, arrays in TRUNKS["emotion"].layers.items()
+        for name, arrays in EMOTION.layers.items()
     }
     analyzer = trained_analyzer(replace(random_head(), layers=own))()
     check_analyzer(analyzer)
@@ -79,7 +80,7 @@ def test_an_analyzer_with_layers_of_its_own_keeps_the_rules(astronaut: Path) -> 
 
 
 def test_layers_that_the_trunk_has_not_are_refused() -> None:
-    own = dict(list(TRUNKS["emotion"].layers.items())[1:])
+    own = dict(list(EMOTION.layers.items())[1:])
     with pytest.raises(WeightsError, match="has other layers than the trunk 'emotion'"):
         trained_analyzer(replace(random_head(), layers=own))
 
@@ -123,7 +124,9 @@ def test_a_head_of_another_trunk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"mood\.faceattr was trained on a trunk 'emotion' that"):
         faceattr.create_analyzer(str(path))
     path.write_bytes(trained.save(replace(random_head(), trunk="resnet")))
-    with pytest.raises(WeightsError, match=r"'resnet'.*there are emotion, age_gender, identity"):
+    with pytest.raises(
+        WeightsError, match=r"'resnet'.*there are emotion, age_gender, identity, both"
+    ):
         faceattr.create_analyzer(str(path))
 
 
@@ -144,6 +147,50 @@ def test_the_trunks_are_those_of_the_built_in_analyzers(astronaut: Path) -> None
     pipeline = faceattr.Pipeline(["emotion", "age"], features=True)
     (face,) = pipeline.analyze(astronaut)
     assert {name: len(face.features[name]) for name in face.features} == {
-        trunk.name: trunk.num_features for trunk in TRUNKS.values() if not trunk.private
+        trunk.name: trunk.num_features for trunk in SINGLE_TRUNKS if not trunk.private
     }
-    assert all(isinstance(trunk, BuiltinTrunk) for trunk in TRUNKS.values())
+
+
+def test_a_head_on_both_trunks_reads_the_features_of_each(astronaut: Path) -> None:
+    head = random_head("both")
+    pipeline = faceattr.Pipeline(
+        ["emotion", "age", trained_analyzer(head)()], features=True, precision="f32"
+    )
+    (face,) = pipeline.analyze(astronaut)
+    assert face.features.keys() == {"emotion", "age_gender"}
+    described = trained_analyzer(head).__doc__ or ""
+    assert "trained on the trunks emotion and age_gender by" in described
+    features = np.concatenate([face.features["emotion"], face.features["age_gender"]])
+    logits = features @ head.kernel
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    scores = face.classification("mood").scores
+    np.testing.assert_allclose(list(scores.values()), expected, atol=1e-4)
+
+
+def test_each_of_both_trunks_runs_once_for_all_heads(
+    astronaut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    emotion, age_gender = (one.load(create_engine()) for one in BOTH.parts)
+
+    def counted(trunk: faceattr.Trunk) -> faceattr.Trunk:
+        def run(crops: faceattr.Crops) -> faceattr.Features:
+            calls.append(trunk.name)
+            return trunk.run(crops)
+
+        return faceattr.Trunk(trunk.name, run)
+
+    trunks = {"emotion": counted(emotion), "age_gender": counted(age_gender)}
+    monkeypatch.setattr(BuiltinTrunk, "load", lambda trunk, engine: trunks[trunk.name])
+    heads = [
+        trained_analyzer(replace(random_head(trunk), attribute=trunk))()
+        for trunk in ("both", "emotion", "age_gender")
+    ]
+    (face,) = faceattr.Pipeline(heads).analyze(astronaut)
+    assert list(face.attributes) == ["both", "emotion", "age_gender"]
+    assert sorted(calls) == ["age_gender", "emotion"]
+
+
+def test_layers_below_a_head_on_both_trunks_are_refused() -> None:
+    with pytest.raises(WeightsError, match="has other layers than the trunk 'both'"):
+        trained_analyzer(replace(random_head("both"), layers={}))

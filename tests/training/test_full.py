@@ -14,7 +14,7 @@ from training.conftest import face_variant
 import faceattr
 from faceattr.alignment import resize_crops
 from faceattr.analyzers.trained import trained_analyzer
-from faceattr.analyzers.trunks import TRUNKS
+from faceattr.analyzers.trunks import EMOTION
 from faceattr.errors import MissingDependencyError, OptionError
 from faceattr.evaluation.datasets import LabelledSet
 from faceattr.networks.formats import trained
@@ -35,17 +35,17 @@ SHORT = Plan(epochs=3, batch_size=4, epoch_size=(8, 8), learning_rate=1e-4)
 def crops(labelled: LabelledSet) -> NDArray[np.uint8]:
     """The crops as the emotion trunk takes them."""
     images = [faceattr.load_image(picture) for picture in labelled.pictures]
-    return resize_crops(images, TRUNKS["emotion"].crop).crops
+    return resize_crops(images, EMOTION.crop).crops
 
 
 def tune(
     crops: NDArray[np.uint8], steps: full.Steps = lambda steps, most: steps, **changes: Any
 ) -> Tuned:
     classes = np.arange(40) % 2
-    start = Head(np.zeros((TRUNKS["emotion"].num_features, 2)), np.zeros(2))
+    start = Head(np.zeros((EMOTION.num_features, 2)), np.zeros(2))
     watched = Watched(crops[30:], classes[30:], fitting.class_loss)
     return train_layers(
-        TRUNKS["emotion"],
+        EMOTION,
         start,
         crops[:30],
         classes[:30],
@@ -61,10 +61,10 @@ def test_layers_get_better_on_pictures_that_are_only_watched(crops: NDArray[np.u
     pytest.importorskip("keras")
     tuned = tune(crops, learning_rate=1e-3)
     assert (tuned.epochs, tuned.best) == (3, 3)
-    assert tuned.layers.keys() == TRUNKS["emotion"].layers.keys()
+    assert tuned.layers.keys() == EMOTION.layers.keys()
     kernel = tuned.layers["conv2d"][0]
     np.testing.assert_array_equal(kernel, kernel.astype(np.float16))
-    assert not np.array_equal(kernel, TRUNKS["emotion"].layers["conv2d"][0])
+    assert not np.array_equal(kernel, EMOTION.layers["conv2d"][0])
 
 
 @pytest.mark.slow

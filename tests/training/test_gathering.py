@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from disks import full_disk
 
-from faceattr.analyzers.trunks import TRUNKS
+from faceattr.analyzers.trunks import EMOTION
 from faceattr.evaluation.datasets import load_labelled_set
 from faceattr.images import ImageSource, load_image
 from faceattr.pipeline import Pipeline
@@ -33,7 +33,7 @@ class Seen:
 
 
 def gather(folder: Path, seen: Seen) -> list[Look]:
-    gatherer = Gatherer([TRUNKS["emotion"]], Pipeline(()))
+    gatherer = Gatherer([EMOTION], Pipeline(()))
     data = replace(load_labelled_set(folder, attribute="mask"), are_crops=True)
     return gatherer.gather(data, path=folder, progress=seen)
 

@@ -35,8 +35,16 @@ def test_the_package_holds_an_analyzer_that_keeps_the_rules(
     card = (tmp_path / "package" / "README.md").read_text(encoding="utf-8")
     assert "faceattr analyze photo.jpg --actions emotion,face-mask" in card
     assert "24 pictures of crops: bare 12, masked 12" in card
+    assert "a linear head on the features of faceattr's network `emotion`" in card
     assert "| head on emotion | 100.0% |" in card
     compile((tmp_path / "package/tests/test_face_mask.py").read_text(), "test", "exec")
+
+
+def test_the_card_names_both_networks(labelled: LabelledSet, tmp_path: Path) -> None:
+    training = faceattr.train(labelled, "face_mask", trunk="both", mirror=False)
+    Package("face_mask", tmp_path, Outputs()).write(training)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "faceattr's networks `emotion` and `age_gender`" in card
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")

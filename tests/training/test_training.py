@@ -237,6 +237,20 @@ def test_private_features_are_used_on_request_and_never_kept(masks: Path, cache:
     assert len(list(cache.rglob("*.npz"))) == 1
 
 
+def test_a_head_on_both_networks_stands_where_a_name_can(
+    labelled: LabelledSet, tmp_path: Path
+) -> None:
+    training = faceattr.train(labelled, "mask", trunk="both", mirror=False)
+    assert training.trunks.keys() == {"both"}
+    assert len(training.head.kernel) == 448
+    path = training.save(tmp_path / "mask.faceattr")
+    answers = faceattr.Pipeline(["emotion", str(path)]).analyze_crops(labelled.pictures)
+    given = [str(answer["mask"]).split()[0] for answer in answers]
+    assert given == labelled.ground_truth["truth"]
+    with pytest.raises(OptionError, match="all layers of the trunk 'both' cannot be trained"):
+        faceattr.train(labelled, "mask", trunk="both", full=True)
+
+
 def test_wrong_options_are_named(labelled: LabelledSet) -> None:
     with pytest.raises(UnknownNameError, match="unknown trunk 'emotoin'; did you mean 'emotion'"):
         faceattr.train(labelled, "mask", trunk="emotoin")

@@ -14,7 +14,7 @@ from faceattr.analyzers.age_gender import AgeAnalyzer
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.emotion_cnn import EMOTION_CNN
 from faceattr.analyzers.onnx import OnnxAnalyzer
-from faceattr.analyzers.trunks import TRUNKS
+from faceattr.analyzers.trunks import EMOTION
 from faceattr.analyzers.vgg_face import AGE_VGG
 from faceattr.detectors import detectors
 from faceattr.detectors.base import Detector
@@ -133,7 +133,7 @@ def test_files_that_are_not_open_are_not_fetched_even_if_they_are_here(home: Pat
 
 def test_trunks_exports_and_scores_are_refused_too(tmp_path: Path) -> None:
     with pytest.raises(LicenseError, match=r"refuses 'emotion': .*use 'identity'"):
-        TRUNKS["emotion"].load(create_engine())
+        EMOTION.load(create_engine())
     with pytest.raises(LicenseError, match="refuses 'AgeAnalyzer'"):
         export(AgeAnalyzer(), tmp_path / "age.xml", format="openvino")
     with pytest.raises(LicenseError, match="refuses 'scores of identity'"):
