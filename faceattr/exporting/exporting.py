@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from faceattr.analyzers.base import Analyzer
 from faceattr.analyzers.builtin import FEATURES, BuiltinAnalyzer, load_builtin
 from faceattr.analyzers.trained import LOG_STD_LIMITS, TrainedAnalyzer, trunk_of
+from faceattr.analyzers.trunks import TRUNKS
 from faceattr.arguments import explained
 from faceattr.engines import create_engine
 from faceattr.errors import EngineError, OptionError
@@ -90,9 +91,17 @@ def network_of(analyzer: Analyzer) -> Network:
     """Return one network from crops to the answers of an analyzer.
 
     Raises:
-        OptionError: It is neither built in nor trained by `faceattr train`.
+        OptionError: It is neither built in nor trained by `faceattr train`, or stands on several
+            networks.
     """
     if isinstance(analyzer, TrainedAnalyzer):
+        names = [part.name for part in TRUNKS[analyzer.head.trunk].parts]
+        if len(names) > 1:
+            raise OptionError(
+                f"{type(analyzer).__name__} stands on the networks {' and '.join(names)}, which "
+                "take different crops, so it cannot be exported as one network; train it again "
+                f"with --trunk {' or --trunk '.join(names)}"
+            )
         return _with_head(analyzer)
     if isinstance(analyzer, BuiltinAnalyzer):
         network = load_builtin(analyzer.network)

@@ -119,6 +119,9 @@ def test_wrong_names_formats_and_analyzers_are_refused(tmp_path: Path) -> None:
         export(mood, tmp_path / "mood.onnx", format="openvino")
     with pytest.raises(OptionError, match="format is 'torch'"):
         export(mood, tmp_path / "mood.pt", format="torch")  # type: ignore[arg-type]
+    both = random_analyzer(MOOD, "both")
+    with pytest.raises(OptionError, match=r"networks emotion and age_gender.*--trunk emotion or"):
+        export(both, tmp_path / "mood.onnx")
     with pytest.raises(OptionError, match="EmotionCnnAnalyzer cannot be exported"):
         export(faceattr.create_analyzer("emotion-cnn"), tmp_path / "cnn.onnx")
     (tmp_path / "mood.bin").write_bytes(b"mine")
