@@ -26,10 +26,7 @@ def dlib_age() -> tuple[Layer, ...]:
     graph = _begin(64)
     last = graph.add_stem(AGE_BLOCKS[0][0])
     for index, (filters, halves) in enumerate(AGE_BLOCKS):
-        # of 14 px, the convolution of the second block gives 6 and its shortcut 7
-        last = graph.add_block(
-            f"block{index}", filters, last, halves=halves, widens=halves, pads=index == 1
-        )
+        last = graph.add_block(f"block{index}", filters, last, halves=halves, widens=halves)
     graph.add("GlobalAveragePooling2D", "features")
     _classify(graph, "age", AGE_CLASSES)
     return tuple(graph.layers)

@@ -23,10 +23,7 @@ PIXEL_SCALE = 1 / 256  # dlib's, not 1 / 255
 STAGES = ((32, False, 3), (64, True, 4), (128, True, 3), (256, True, 3), (256, True, 1))
 """Of each stage: channels, whether its first block halves the sides, and blocks."""
 
-ODD_BLOCKS = frozenset(("stage3_0", "stage4_0"))
-"""Blocks in which a strided convolution gives one row and column less than the shortcut."""
-
-SAME_CHANNELS = "stage4_0"  # halves the sides, and keeps the channels
+LAST_BLOCK = "stage4_0"  # halves the sides, and keeps the channels
 
 
 def dlib_face() -> tuple[Layer, ...]:
@@ -34,20 +31,27 @@ def dlib_face() -> tuple[Layer, ...]:
 
     A descriptor has a length of about 1.4. 5.6 million parameters, 272 million multiply-adds.
     """
-    graph = DlibGraph("input", SIDE)
+    features = dlib_trunk(SIDE, LAST_BLOCK)
+    config = {"units": NUM_OUTPUTS, "use_bias": False}
+    return *features, Layer("Dense", "descriptor", config, (features[-1].name,))
+
+
+def dlib_trunk(side: int, last_block: str) -> tuple[Layer, ...]:
+    """Return the graph from (N, side, side, 3) RGB crops in [0, 255] to features.
+
+    Args:
+        side: Height and width of a crop in pixels.
+        last_block: The residual block whose output is averaged to features.
+    """
+    graph = DlibGraph("input", side)
     graph.add("Rescaling", "scaled", scale=PIXEL_SCALE)
     last = graph.add_stem(STAGES[0][0])
     for block, filters, halves in _blocks():
-        last = graph.add_block(
-            block,
-            filters,
-            last,
-            halves=halves,
-            widens=halves and block != SAME_CHANNELS,
-            pads=block in ODD_BLOCKS,
-        )
+        widens = halves and block != LAST_BLOCK
+        last = graph.add_block(block, filters, last, halves=halves, widens=widens)
+        if block == last_block:
+            break
     graph.add("GlobalAveragePooling2D", "features")
-    graph.add("Dense", "descriptor", units=NUM_OUTPUTS, use_bias=False)
     return tuple(graph.layers)
 
 

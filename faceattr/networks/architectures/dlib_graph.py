@@ -11,10 +11,14 @@ class DlibGraph:
     Args:
         input_name: Name of the input layer.
         side: Height and width of the crops in pixels.
+
+    Attributes:
+        layers: The layers so far.
     """
 
     def __init__(self, input_name: str, side: int) -> None:
         self.layers = [Layer("InputLayer", input_name, {"shape": (side, side, 3)})]
+        self._side = side  # of the last output in pixels
 
     def add(self, kind: str, name: str, *inputs: str, **config: object) -> str:
         """Append a layer and return its name."""
@@ -39,11 +43,10 @@ class DlibGraph:
         """Append the first convolution and pooling, to a quarter of the sides."""
         self.convolve("stem", filters, size=7, stride=2)
         self.add("ReLU", "stem_relu")
+        self._side = ((self._side - 7) // 2 + 1 - 3) // 2 + 1
         return self.add("MaxPooling2D", "stem_pool", pool_size=(3, 3), strides=(2, 2))
 
-    def add_block(
-        self, name: str, filters: int, last: str, *, halves: bool, widens: bool, pads: bool
-    ) -> str:
+    def add_block(self, name: str, filters: int, last: str, *, halves: bool, widens: bool) -> str:
         """Append a residual block.
 
         Args:
@@ -52,14 +55,14 @@ class DlibGraph:
             last: Layer that it takes.
             halves: Whether it halves the sides.
             widens: Whether its shortcut appends channels of zeros.
-            pads: Whether the strided convolution gives a row and column less than the shortcut.
         """
         self.convolve(f"{name}_a", filters, last, stride=2 if halves else 1)
         self.add("ReLU", f"{name}_relu")
         branch = self.convolve(f"{name}_b", filters)
-        if pads:
+        if halves and self._side % 2 == 0:  # the convolution gives one less than the shortcut
             branch = self.add("ZeroPadding2D", f"{name}_pad", padding=((0, 1), (0, 1)))
         if halves:
+            self._side //= 2
             last = self.add("AveragePooling2D", f"{name}_pool", last, pool_size=(2, 2))
         if widens:
             one = {"kernel_size": (1, 1), "use_bias": False}
