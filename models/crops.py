@@ -2,6 +2,7 @@
 
     python -m models.crops emotion rafdb.npz rafdb_crops.npz
     python -m models.crops age utkface_112.npz utkface_crops.npz
+    python -m models.crops teacher fer2013.npz large/fer2013.npz
 
 Each picture is cut twice: as it is, and by the landmarks that the default detector finds on it,
 with room around it, by the analyzer's own `CropSpec`. So a network is trained on what it will be
@@ -15,7 +16,8 @@ landmarks lie, to compare with the template of that `CropSpec`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,28 @@ from faceattr.detectors.yunet import YunetDetector
 from faceattr.engines import create_engine
 from faceattr.images import load_image
 from faceattr.options import SearchOptions
-from faceattr.types import BGRImage
+from faceattr.types import BGRImage, Crops
 
-SPECS: Mapping[str, CropSpec] = {"emotion": EmotionAnalyzer.crop, "age": AgeAnalyzer.crop}
+TEACHER_CROP = CropSpec(
+    size=(117, 117),  # at dlib's scale the face fills such a crop
+    color="rgb",
+    template=(  # between those of the two networks that ship
+        (0.310, 0.335),
+        (0.690, 0.335),
+        (0.495, 0.557),
+        (0.330, 0.727),
+        (0.665, 0.727),
+    ),
+)
+SPECS: Mapping[str, CropSpec] = {
+    "emotion": EmotionAnalyzer.crop,
+    "age": AgeAnalyzer.crop,
+    "teacher": TEACHER_CROP,
+}
 TRAINING = 0  # value of `split`
 TENTH = 10  # pictures of which the first measures, in a set without another split
 LABELS = ("label", "age", "gender")
+ENLARGED = 3  # times, of FER2013's pictures
 ROOM = 0.3  # of the picture's side, around it, so that faces are found that fill it
 
 
@@ -44,8 +62,9 @@ def main() -> None:
     """Cut and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("analyzer", choices=SPECS)
-    parser.add_argument("data", type=Path, help="npz with webp, offset, and labels")
+    parser.add_argument("data", type=Path, help="npz with webp and offset, or images, and labels")
     parser.add_argument("crops", type=Path, help="file to write")
+    parser.add_argument("--side", type=int, help="of a crop in pixels, if not as usual")
     parser.add_argument("--only-found", action="store_true", help="where a face is found")
     parser.add_argument("--leave-out-tenth", action="store_true", help="those that measure")
     parser.add_argument("--threads", type=int)
@@ -56,7 +75,9 @@ def main() -> None:
     if options.leave_out_tenth:
         rows = rows[rows % TENTH != 0]
     spec = SPECS[options.analyzer]
-    webp, offset = arrays["webp"].tobytes(), arrays["offset"]
+    if options.side:
+        spec = replace(spec, size=(options.side, options.side))
+    picture_of = pictures_in(arrays)
 
     detector = LoadedDetector(
         YunetDetector(), create_engine(threads=options.threads), SearchOptions(max_faces=1)
@@ -65,7 +86,7 @@ def main() -> None:
     found = np.zeros(len(rows), bool)
     places = []
     for index, row in enumerate(rows):
-        picture = load_image(webp[offset[row] : offset[row + 1]])
+        picture = picture_of(row)
         crops[index] = resize_crops([picture], spec).crops
         large, room = with_room(picture)
         for face in detector.detect(large):
@@ -79,6 +100,33 @@ def main() -> None:
     print(np.median(places, axis=0).round(3).tolist())
 
 
+def load_crops(path: Path) -> Crops:
+    """Return (N, 2, H, W, C) crops of a set's training pictures.
+
+    Args:
+        path: What was written here; or FER2013, whose pictures are crops for ``emotion`` as they
+            are, twice the same.
+    """
+    with np.load(path) as data:
+        if "crops" in data:
+            crops: Crops = data["crops"]
+            return crops
+        images = data["images"][data["split"] == TRAINING][:, None, ..., None]
+        return np.repeat(images, 2, axis=1)
+
+
+def pictures_in(arrays: Mapping[str, NDArray[Any]]) -> Callable[[int], BGRImage]:
+    """Return what gives the picture of a row.
+
+    FER2013's pictures are enlarged, as a detector finds no faces in pictures so small.
+    """
+    if "images" in arrays:
+        images = arrays["images"]
+        return lambda row: load_image(cv2.resize(images[row], None, fx=ENLARGED, fy=ENLARGED))
+    webp, offset = arrays["webp"].tobytes(), arrays["offset"]
+    return lambda row: load_image(webp[offset[row] : offset[row + 1]])
+
+
 def training_rows(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
     """Return the rows of the first split; of equal pictures the first, if their labels agree.
 
@@ -86,7 +134,7 @@ def training_rows(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
         arrays: Labels, `split` if there are several, and `dup_group`, the same number for equal
             pictures, if there are such.
     """
-    num_rows = len(arrays["offset"]) - 1
+    num_rows = len(arrays["images"]) if "images" in arrays else len(arrays["offset"]) - 1
     split = arrays.get("split", np.zeros(num_rows, np.int_))
     groups = arrays.get("dup_group", np.arange(num_rows))
     labels = [arrays[name] for name in LABELS if name in arrays]

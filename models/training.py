@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from faceattr.networks import graph
+from faceattr.networks.architectures.age_gender import in_one_row
 from faceattr.networks.formats import npz
 from faceattr.training.batches import Targets, VariedBatches, adamw
+from faceattr.types import Crops
+from models.teacher import LAST_BLOCK, load_by_name, teacher
 
 HELD_OUT = 0.05  # share of the training rows that are only watched
 
@@ -31,7 +35,7 @@ def fit(
     """Train by AdamW with a warm-up, a cosine schedule and a moving average of the weights.
 
     A run that was interrupted goes on from its last epoch. At the end the averages are in the
-    model, and in ``weights.weights.h5`` of the run's folder.
+    model, and in ``network.npz`` of the run's folder.
 
     Args:
         model: Untrained, or trained on something else.
@@ -69,7 +73,8 @@ def fit(
         ],
         verbose=2,
     )
-    model.save_weights(options.run / "weights.weights.h5")
+    with (options.run / "network.npz").open("wb") as file:
+        npz.save(graph.from_keras(in_one_row(model)), file, half=False)
     settings = {name: str(value) for name, value in vars(options).items()}
     (options.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
 
@@ -86,12 +91,21 @@ def training_options(description: str | None, **defaults: float) -> argparse.Arg
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
     parser.add_argument(
-        "--start-from", type=Path, help="weights of an earlier run or of the wheel, to train on"
+        "--start-from", type=Path, help="network.npz of an earlier run, or that of the wheel"
     )
     for name, default in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="weights of teachers")
-    parser.add_argument("--teacher-share", type=float, default=0.6, help="in the targets")
+    parser.add_argument(
+        "--taught", type=Path, nargs="+", help="what models.answers has written of each set"
+    )
+    parser.add_argument(
+        "--teacher-share",
+        type=float,
+        nargs="+",
+        default=[0.5],
+        help="of these answers in the targets, of each set or of all",
+    )
+    parser.add_argument("--last-block", default=LAST_BLOCK, help="of a teacher's trunk")
     parser.add_argument("--ema-momentum", type=float, default=0.999, help="of the weights' mean")
     parser.add_argument("--policy", default="mixed_bfloat16", help="Keras's precision policy")
     parser.add_argument("--seed", type=int, default=1)
@@ -105,11 +119,33 @@ def begin(options: argparse.Namespace) -> None:
     options.run.mkdir(parents=True, exist_ok=True)
 
 
+def network(
+    own: Callable[[], keras.Model],
+    heads: Mapping[str, int],
+    crops: Crops,
+    options: argparse.Namespace,
+) -> keras.Model:
+    """Return the network to train, with the weights from which it starts.
+
+    Args:
+        own: Returns the one that ships, untrained.
+        heads: Name of each attribute to the number of its classes.
+        crops: (N, 2, H, W, C); if they are not in the form of the one that ships, the network is a
+            teacher.
+        options: Of `training_options`.
+    """
+    model = own()
+    if crops.shape[2:] != model.input_shape[1:]:
+        model = teacher(heads, side=crops.shape[2], last_block=options.last_block)
+        if options.start_from:
+            load_by_name(model, options.start_from)
+    elif options.start_from:
+        load_weights(model, options.start_from)
+    return model
+
+
 def load_weights(model: keras.Model, file: Path) -> None:
-    """Give the model the weights of an earlier run, or those of a network in the wheel (.npz)."""
-    if file.suffix != ".npz":
-        model.load_weights(file)
-        return
+    """Give a model the weights of a network of its form."""
     layers = [layer for layer in model.layers if layer.weights]
     for layer, arrays in zip(layers, npz.load(file).weights.values(), strict=True):
         layer.set_weights(arrays)
@@ -140,37 +176,49 @@ def shares(
     return np.concatenate(drawn) / sum(of_sets)
 
 
-def taught(
-    targets: Targets, model: keras.Model, images: NDArray[np.uint8], options: argparse.Namespace
-) -> Targets:
-    """Return the targets mixed with what trained networks say: distillation.
+def taught(targets: Targets, answers: Targets | None, *, share: float) -> Targets:
+    """Return the targets mixed with what teachers say: distillation.
 
     Args:
         targets: Probabilities, N rows each.
-        model: Of the teachers' form; what weights it is left with is undefined.
-        images: (N, H, W, C) uint8, of which and of whose mirror images the teachers are asked.
-        options: Of `training_options`; without teachers the targets are returned as they are.
+        answers: Those of the teachers; None if there are none.
+        share: Of the teachers' answers.
 
     Reference: Hinton et al., Distilling the knowledge in a neural network, 2015.
     """
-    if not options.teachers:
+    if answers is None:
         return targets
-    share = np.float32(options.teacher_share)
 
     def mix(target: NDArray[np.float32], said: NDArray[np.float32]) -> NDArray[np.float32]:
-        return target + share * (said - target)
+        return target + np.float32(share) * (said - target)
 
-    said = answers(model, images, options.teachers)
-    mixed: Targets = keras.tree.map_structure(mix, targets, said)
+    mixed: Targets = keras.tree.map_structure(mix, targets, answers)
     return mixed
 
 
-def answers(model: keras.Model, images: NDArray[np.uint8], teachers: Sequence[Path]) -> Targets:
-    """Return the mean of what trained networks say of pictures and of their mirror images."""
-    said = []
-    for weights in teachers:
-        load_weights(model, weights)
-        for side in (images, images[:, :, ::-1]):
-            said.append(model.predict(side, batch_size=256, verbose=0))
-    mean: Targets = keras.tree.map_structure(lambda *rows: np.mean(rows, axis=0), *said)
-    return mean
+class Teaching(NamedTuple):
+    """What teachers say of a set, and how much it counts."""
+
+    answers: NDArray[np.float32] | None
+    """(N, C); None if there are no teachers."""
+    share: float
+    """Of the answers in the targets."""
+
+
+def teaching(options: argparse.Namespace, number: int) -> list[Teaching]:
+    """Return what teachers say of each of some sets.
+
+    Args:
+        options: Of `training_options`.
+        number: Of sets.
+
+    Raises:
+        SystemExit: There are too few or too many files or shares.
+    """
+    shares = options.teacher_share * (number if len(options.teacher_share) == 1 else 1)
+    files = options.taught or [None] * number
+    for name, given in (("--taught", files), ("--teacher-share", shares)):
+        if len(given) != number:
+            raise SystemExit(f"{name} needs one for each of the {number} sets, not {len(given)}")
+    answers = [None if file is None else np.load(file)["answers"] for file in files]
+    return [Teaching(*pair) for pair in zip(answers, shares, strict=True)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 def vary_expression(
     image: NDArray[np.uint8], rng: np.random.Generator, *, mirror: bool = True
 ) -> NDArray[np.uint8]:
-    """Return a crop of the emotion network, (48, 48, 1), varied so that its expression stays.
+    """Return a crop of the emotion network, varied so that its expression stays.
 
     Args:
         image: (H, W, C) uint8.
@@ -29,7 +29,7 @@ def vary_expression(
 def vary_looks(
     image: NDArray[np.uint8], rng: np.random.Generator, *, mirror: bool = True
 ) -> NDArray[np.uint8]:
-    """Return a crop of the age and gender network, (96, 96, 3), varied so that looks stay.
+    """Return a crop of the age and gender network, varied so that looks stay.
 
     Args:
         image: (H, W, 3) uint8.

@@ -1,6 +1,6 @@
 r"""Put trained weights into the form that ships with faceattr, its confidences calibrated.
 
-    python -m models.age_gender.export runs/age-gender/weights.weights.h5 \
+    python -m models.age_gender.export runs/age-gender/network.npz \
         --data utkface.npz all_age_faces_crops.npz appa_real_crops.npz
 
 Writes faceattr/assets/age_gender.npz, its kernels in int8, and notes in

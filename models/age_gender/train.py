@@ -6,17 +6,17 @@ r"""Train the built-in age and gender network on UTKFace, All-Age-Faces and APPA
     python -m models.crops age appa_real.npz appa_real_crops.npz --only-found
     KERAS_BACKEND=torch python -m models.age_gender.train utkface.npz all_age_faces_crops.npz \
         appa_real_crops.npz --shares 0.45 0.27 0.28 --run runs/age-gender \
-        --start-from faceattr/assets/age_gender.npz --teachers faceattr/assets/age_gender.npz
+        --start-from faceattr/assets/age_gender.npz
 
 Pure Keras 3, so KERAS_BACKEND may be tensorflow, jax or torch. A run that was interrupted goes on
-from its last epoch when it is started again with the same --run. With --teachers, the network
-learns from the answers of others to the first set's pictures as well; of a set without genders
-they say these.
+from its last epoch when it is started again with the same --run. With --taught, the network
+learns what others say of the pictures as well; of a set without genders they say these, or nothing
+is learned of it. With crops of another form than the network of the wheel takes, a teacher is
+trained.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,25 +26,28 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from faceattr.analyzers.ages import AGES
 from faceattr.labels import GENDERS, NUM_AGES
 from faceattr.networks.architectures.age_gender import age_gender
 from faceattr.training.batches import BatchNormalization, Targets, VariedBatches, rows_of
 from faceattr.training.varying import vary_looks
 from models import training
+from models.training import Teaching
 
-AGES = np.arange(NUM_AGES, dtype=np.float32)
+HEADS = {"age": NUM_AGES, "gender": len(GENDERS)}
 DECADE = 10  # years
+SMOOTHING = 0.05  # share of a gender's target that both have equally
 
 
 class Faces(NamedTuple):
     """Faces to train on."""
 
     crops: NDArray[np.uint8]
-    """(N, 2, 96, 96, 3) BGR, two crops of each face."""
+    """(N, 2, H, W, 3), two crops of each face."""
     age: NDArray[np.integer]
     """(N,) years."""
     targets: Targets
-    """Distributions to learn."""
+    """Distributions to learn; all zero where nothing is known."""
     labels: Targets
     """Distributions to measure with."""
 
@@ -66,14 +69,14 @@ def main() -> None:
     options = parser.parse_args()
     training.begin(options)
 
-    sets = [load_faces(path, options, first=path == options.data[0]) for path in options.data]
+    sets = list(map(load_faces, options.data, training.teaching(options, len(options.data))))
     parts = [training.held_out(len(one.age)) for one in sets]
     trained = [one.part(part[0]) for one, part in zip(sets, parts, strict=True)]
     watched = [one.part(part[1]) for one, part in zip(sets, parts, strict=True)]
+    model = training.network(
+        lambda: age_gender(normalization=BatchNormalization), HEADS, sets[0].crops, options
+    )
     del sets
-    model = age_gender(normalization=BatchNormalization)
-    if options.start_from:
-        training.load_weights(model, options.start_from)
     training.fit(
         model,
         VariedBatches(
@@ -91,37 +94,40 @@ def main() -> None:
             np.concatenate([one.crops[:, 1] for one in watched]),
             joined([one.labels for one in watched]),
         ),
-        loss={
-            "age": age_loss,
-            "gender": keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
-        },
+        loss={"age": age_loss, "gender": "categorical_crossentropy"},
         loss_weights={"age": 1.0, "gender": 2.0},
         metrics={"age": [mean_absolute_error], "gender": ["accuracy"]},
         options=options,
     )
 
 
-def load_faces(path: Path, options: argparse.Namespace, *, first: bool) -> Faces:
-    """Return the faces of a set, the targets of the first mixed with what the teachers say.
+def load_faces(path: Path, teaching: Teaching) -> Faces:
+    """Return the faces of a set; genders that are not known are those that teachers say.
 
-    Genders that the set does not have are those that the teachers say.
+    Args:
+        path: What models.crops has written of it.
+        teaching: What teachers say of them: ages, then genders.
     """
     with np.load(path) as data:
-        crops, age = data["crops"], data["age"]
-        is_woman = data.get("gender")
+        crops, age, is_woman = data["crops"], data["age"], data.get("gender")
     labels = {"age": bells(np.minimum(age, AGES[-1]))}
-    if is_woman is None:
-        said = training.answers(age_gender(), crops[:, 1], options.teachers)
-        labels["gender"] = dict(said)["gender"]
-    else:
+    labels["gender"] = np.zeros((len(age), len(GENDERS)), np.float32)
+    if is_woman is not None:
         labels["gender"] = np.eye(len(GENDERS), dtype=np.float32)[1 - is_woman]  # woman, man
-    targets = training.taught(labels, age_gender(), crops[:, 1], options) if first else labels
+    smoothing = np.float32(SMOOTHING if is_woman is not None else 0)
+    smoothed = labels["gender"] + smoothing * (1 / len(GENDERS) - labels["gender"])
+    targets: Targets = {**labels, "gender": smoothed}
+    if teaching.answers is not None:
+        said = dict(zip(HEADS, np.split(teaching.answers, [NUM_AGES], axis=1), strict=True))
+        mixed = training.taught(targets, said, share=teaching.share)
+        targets = mixed if is_woman is not None else {**dict(mixed), "gender": said["gender"]}
     return Faces(crops, age, targets, labels)
 
 
 def joined(targets: Sequence[Targets]) -> Targets:
     """Return the targets of several sets as one."""
-    return keras.tree.map_structure(lambda *rows: np.concatenate(rows), *targets)
+    together: Targets = keras.tree.map_structure(lambda *rows: np.concatenate(rows), *targets)
+    return together
 
 
 def bells(age: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Put trained weights into the form that ships with faceattr, its confidences calibrated.
 
-    python -m models.emotion.export fer2013.npz rafdb_crops.npz runs/*/weights.weights.h5
+    python -m models.emotion.export fer2013.npz rafdb_crops.npz runs/*/network.npz
 
 Writes faceattr/assets/emotion.npz, its kernels in int8, and notes in
 models/emotion/export.json the digests of all files and what the calibration did. Of several runs,
@@ -22,7 +22,8 @@ from faceattr.evaluation.datasets import ferplus_majority
 from faceattr.labels import EMOTIONS
 from faceattr.networks.architectures.compact import compact
 from models import training
-from models.emotion.train import load_training_rows
+from models.crops import TRAINING, load_crops
+from models.emotion.train import are_faces
 from models.exporting import (
     adjust_prior,
     calibrate_classes,
@@ -45,8 +46,10 @@ def main() -> None:
     model = compact()
     set_mean_weights(model, options.weights, options.shares)
 
-    rows = load_training_rows(options.data)
-    truth = ferplus_majority(rows.votes)
+    with np.load(options.data) as data:
+        votes = data["ferplus_votes"][data["split"] == TRAINING]
+    kept = are_faces(votes)
+    truth = ferplus_majority(votes[kept])
     fer2013 = training.held_out(len(truth))
     with np.load(options.rafdb) as data:
         crops, labels = data["crops"][:, 1], data["label"]
@@ -54,7 +57,7 @@ def main() -> None:
     prior = np.mean([frequency(truth[fer2013[0]]), frequency(labels[rafdb[0]])], axis=0)
     adjust_prior(model, "scores_logits", prior, strength=options.prior)
 
-    images = np.concatenate([rows.images[fer2013[1]], crops[rafdb[1]]])
+    images = np.concatenate([load_crops(options.data)[kept[fer2013[1]], 0], crops[rafdb[1]]])
     truth = np.concatenate([truth[fer2013[1]], labels[rafdb[1]]])
     scores = model.predict(images[truth >= 0].astype(np.float32), verbose=0)
     calibration = calibrate_classes(scores, truth[truth >= 0])

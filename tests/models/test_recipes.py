@@ -68,7 +68,7 @@ def test_a_recipe_runs_on_every_backend(backend: str, fer2013: Path, tmp_path: P
     with train(fer2013, tmp_path / "run", backend=backend) as process:
         assert process.wait() == 0
     assert epochs_in(tmp_path / "run") == [0, 1, 2]
-    assert (tmp_path / "run" / "weights.weights.h5").stat().st_size > 4 * 1_800_000
+    assert (tmp_path / "run" / "network.npz").stat().st_size > 4 * 1_800_000
 
 
 @pytest.mark.slow

@@ -44,6 +44,8 @@ def age_gender(
 
 
 def in_one_row(model: keras.Model) -> keras.Model:
-    """Return the network with one output: (N, 103), age first."""
+    """Return the network with one output: (N, 103), age first; others stay as they are."""
+    if not isinstance(model.output, dict):
+        return model
     row = layers.Concatenate(name="row")([model.output["age"], model.output["gender"]])
     return keras.Model(model.input, row, name=model.name)
