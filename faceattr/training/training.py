@@ -246,12 +246,12 @@ def train_head(
     """
     trunks = _find_trunks(trunk)
     if full:
-        require_keras()
         if not any(one.name in VARIETIES for one in trunks):
             raise OptionError(
                 f"all layers of the trunk {trunk!r} cannot be trained; those of "
                 f"{' or '.join(VARIETIES)} can: choose one of them, or auto"
             )
+        require_keras()
     if ATTRIBUTE.fullmatch(attribute) is None:
         raise OptionError(
             f"attribute is {attribute!r}; it must be a name without spaces, commas and '='"
